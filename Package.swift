@@ -1,0 +1,144 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+// MARK: What comes from elsewhere
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// MARK: The platform
+
+let platform: [Target] = [
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .target(name: "Kernel", swiftSettings: settings),
+    .target(name: "Reactor", swiftSettings: settings),
+    .target(name: "Telemetry", dependencies: [logging, metrics, coreMetrics], swiftSettings: settings),
+    .target(
+        name: "Postgres", dependencies: ["CPostgres", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
+    .target(
+        name: "Kafka", dependencies: ["CRDKafka", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
+    .target(
+        name: "Tenancy", dependencies: ["Postgres", "Kernel", logging, metrics, lifecycle], swiftSettings: settings),
+    .target(
+        name: "Messaging",
+        dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", logging, metrics, lifecycle],
+        swiftSettings: settings),
+    .target(
+        name: "Web",
+        dependencies: [
+            "Tenancy", "Kernel", "Telemetry", hummingbird, httpTypes, nioCore, crypto, logging, metrics, lifecycle,
+        ],
+        swiftSettings: settings),
+    .target(name: "DevStack", dependencies: ["Kafka", "Kernel", logging], swiftSettings: settings),
+]
+
+// MARK: The contexts
+
+/// A bounded context is exactly three targets, and `reactsTo` is the only way one context sees another: it sees its
+/// contracts and nothing else.
+func context(_ name: String, reactsTo others: [String] = [], core: [Target.Dependency] = [],
+    adapters: [Target.Dependency] = []
+) -> [Target] {
+    let foreign = others.map { Target.Dependency.target(name: "\($0)Contracts") }
+    return [
+        .target(
+            name: "\(name)Contracts", dependencies: ["Kernel"], path: "Modules/\(name)/Contracts",
+            swiftSettings: settings),
+        .target(
+            name: name, dependencies: ["Kernel", .target(name: "\(name)Contracts")] + foreign + core,
+            path: "Modules/\(name)/Core", swiftSettings: settings),
+        .target(
+            name: "\(name)Adapters",
+            dependencies: [
+                .target(name: name), .target(name: "\(name)Contracts"), "Kernel", "Postgres", "Tenancy", "Messaging",
+                "Web", logging,
+            ] + foreign + adapters,
+            path: "Modules/\(name)/Adapters", swiftSettings: settings),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [
+                .target(name: name), .target(name: "\(name)Adapters"), .target(name: "\(name)Contracts"), "Kernel",
+                "Postgres", "Tenancy", "Messaging", "Web", "TestSupport", logging,
+            ] + foreign,
+            swiftSettings: settings),
+    ]
+}
+
+let contexts =
+    context("Identity", adapters: ["CSodium", jwt, crypto])
+    + context("Orders")
+    + context("Billing", reactsTo: ["Identity", "Orders"])
+    + context("Metering", reactsTo: ["Identity", "Orders"])
+
+// MARK: The program and its tests
+
+let program: [Target] = [
+    .executableTarget(
+        name: "Atrium",
+        dependencies: [
+            "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Kernel", "Postgres", "Kafka",
+            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", logging, lifecycle, configuration, arguments,
+            hummingbird, nioPosix,
+        ],
+        swiftSettings: settings)
+]
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+}
+
+let testTargets: [Target] = [
+    .target(
+        name: "TestSupport",
+        dependencies: ["DevStack", "Kernel", "Kafka", "Postgres", "Tenancy", "Messaging", logging, lifecycle],
+        path: "Tests/TestSupport", swiftSettings: settings),
+    tests("KernelTests", ["Kernel"]),
+    tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
+    tests("KafkaTests", ["Kafka", "Kernel", logging]),
+    tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
+    tests("MessagingTests", ["Messaging", "Tenancy", "Postgres", "Kafka", "Kernel", logging]),
+    tests("WebTests", ["Web", "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
+    tests("DevStackTests", ["DevStack", "Kafka", "Kernel", logging]),
+    tests("ArchitectureTests", []),
+    tests("EndToEndTests", ["Atrium", "DevStack", "Kafka", "Postgres", "Kernel"]),
+]
+
+let package = Package(
+    name: "atrium",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "atrium", targets: ["Atrium"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: platform + contexts + program + testTargets
+)

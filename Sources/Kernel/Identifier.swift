@@ -1,0 +1,83 @@
+public import Foundation
+
+/// A UUID that can't be mistaken for the identifier of another kind of thing.
+public struct Identifier<Kind>: Hashable, Sendable {
+    public let uuid: UUID
+
+    @inlinable
+    public init(_ uuid: UUID) {
+        self.uuid = uuid
+    }
+
+    /// Accepts the canonical 36-character form (RFC 9562), in either case.
+    public init?(_ text: some StringProtocol) {
+        guard text.utf8.count == 36, let uuid = UUID(uuidString: String(text)) else { return nil }
+        self.uuid = uuid
+    }
+}
+
+extension Identifier: CustomStringConvertible {
+    /// The canonical lower-case form (RFC 9562).
+    public var description: String { uuid.canonical }
+}
+
+extension Identifier: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let value = Self(text) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a UUID")
+        }
+        self = value
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+extension Identifier: Comparable {
+    public static func < (left: Self, right: Self) -> Bool {
+        withUnsafeBytes(of: left.uuid.uuid) { l in
+            withUnsafeBytes(of: right.uuid.uuid) { r in l.lexicographicallyPrecedes(r) }
+        }
+    }
+}
+
+public enum TenantKind {}
+public enum UserKind {}
+public enum EventKind {}
+/// Ties together everything that one request set off, across contexts and processes.
+public enum CorrelationKind {}
+
+public typealias TenantID = Identifier<TenantKind>
+public typealias UserID = Identifier<UserKind>
+public typealias EventID = Identifier<EventKind>
+public typealias CorrelationID = Identifier<CorrelationKind>
+
+extension UUID {
+    /// The lower-case form of RFC 9562.
+    public var canonical: String {
+        withUnsafeBytes(of: uuid) { bytes in
+            String(unsafeUninitializedCapacity: 36) { out in
+                var at = 0
+                for (index, byte) in bytes.enumerated() {
+                    if index == 4 || index == 6 || index == 8 || index == 10 {
+                        out[at] = UInt8(ascii: "-")
+                        at += 1
+                    }
+                    out[at] = hexDigit(byte >> 4)
+                    out[at + 1] = hexDigit(byte & 0x0F)
+                    at += 2
+                }
+                return at
+            }
+        }
+    }
+}
+
+@inline(__always)
+private func hexDigit(_ nibble: UInt8) -> UInt8 {
+    nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+}
