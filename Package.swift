@@ -39,7 +39,7 @@ let platform: [Target] = [
     .target(
         name: "Kafka", dependencies: ["CRDKafka", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
     .target(
-        name: "Tenancy", dependencies: ["Postgres", "Kernel", logging, metrics, lifecycle], swiftSettings: settings),
+        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle], swiftSettings: settings),
     .target(
         name: "Messaging",
         dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", logging, metrics, lifecycle],

@@ -1,0 +1,22 @@
+import Kernel
+
+/// Why Identity refuses a command.
+package enum IdentityError: Error, Hashable, Sendable {
+    /// A value that can't be; `reason` completes "… must …".
+    case invalid(Subject, reason: String)
+    case slugTaken(Slug)
+    /// No such tenant, or none that the caller may know of.
+    case unknownTenant
+    case illegalMove(from: TenantState, to: TenantState)
+    /// One answer for an unknown tenant, an unknown user, a wrong password and a user who may not come in.
+    case loginRefused
+    /// More logins wait for their password check than can be served in time.
+    case tooManyLogins
+    case administratorsOnly
+    case unknownAPIKey(APIKeyID)
+    case tooManyAPIKeys(limit: Int)
+
+    package enum Subject: String, Hashable, Sendable {
+        case slug, name, email, password, sku, region, reason, expiresAt
+    }
+}

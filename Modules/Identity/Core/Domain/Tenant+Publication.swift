@@ -1,0 +1,20 @@
+import IdentityContracts
+package import Kernel
+
+extension Tenant {
+    /// What others are told of a change; `nil` where it is nobody else's business.
+    package func publication(of recorded: RecordedEvent) -> (any IntegrationEvent)? {
+        switch recorded.event {
+        case .registered:
+            TenantRegisteredV1(
+                tenantId: id, slug: slug.text, name: name.text, sku: sku.code, region: region.code,
+                registeredAt: recorded.at)
+        case .activated:
+            nil
+        case .suspended(let reason):
+            TenantSuspendedV1(tenantId: id, slug: slug.text, reason: reason, suspendedAt: recorded.at)
+        case .reactivated:
+            TenantReactivatedV1(tenantId: id, slug: slug.text, reactivatedAt: recorded.at)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Kafka
+import Kernel
+import Postgres
+
+/// One event as it lies in an outbox.
+struct OutboxRow {
+    let position: OutboxPosition
+    /// Whether no transaction that is still open could commit an event before this one.
+    let isSettled: Bool
+    let eventID: EventID
+    let record: KafkaRecord
+    let occurredAt: Timestamp
+
+    init(_ row: Row, schema: String) throws {
+        let (
+            transactionID, position, settled, tenant, event, topic, type, aggregate, version, occurred, correlation,
+            causation, trace, payload
+        ) = try row.decode(
+            (
+                String, Int64, Bool, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
+                EventID?, String, String
+            ).self)
+        self.position = OutboxPosition(transactionID: transactionID, position: position)
+        isSettled = settled
+        eventID = event
+        occurredAt = occurred
+        var headers = [
+            KafkaHeader(CloudEventHeader.specVersion, "1.0"),
+            KafkaHeader(CloudEventHeader.id, event.description),
+            KafkaHeader(CloudEventHeader.source, "/atrium/\(schema)"),
+            KafkaHeader(CloudEventHeader.type, type),
+            KafkaHeader(CloudEventHeader.time, occurred.description),
+            KafkaHeader(CloudEventHeader.subject, aggregate.canonical),
+            KafkaHeader(CloudEventHeader.dataSchema, dataSchema(of: type)),
+            KafkaHeader(CloudEventHeader.sequence, padded(version)),
+            KafkaHeader(CloudEventHeader.tenant, tenant.description),
+            KafkaHeader(CloudEventHeader.correlation, correlation.description),
+            KafkaHeader(CloudEventHeader.trace, trace),
+            KafkaHeader(CloudEventHeader.contentType, "application/json"),
+        ]
+        if let causation { headers.append(KafkaHeader(CloudEventHeader.causation, causation.description)) }
+        record = KafkaRecord(
+            topic: topic, key: Array(aggregate.canonical.utf8), value: Array(payload.utf8), headers: headers)
+    }
+
+    static var columns: SQL {
+        """
+        transaction_id::text, position, transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
+        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload
+        """
+    }
+}
+
+/// A place in the order of commits. The transaction's number is PostgreSQL's `xid8`, kept as its decimal text.
+struct OutboxPosition: Hashable, Sendable {
+    let transactionID: String
+    let position: Int64
+}
+
+/// Where the schema of an event type lies: `orders.order.placed.v1` is `orders/order.placed.v1.json`.
+func dataSchema(of type: String) -> String {
+    guard let dot = type.firstIndex(of: ".") else { return "https://atrium.dev/schemas/events/\(type).json" }
+    return "https://atrium.dev/schemas/events/\(type[..<dot])/\(type[type.index(after: dot)...]).json"
+}
+
+private func padded(_ version: Int64) -> String {
+    let text = String(version)
+    return String(repeating: "0", count: max(0, 19 - text.utf8.count)) + text
+}
+
+extension KafkaHeader {
+    init(_ name: String, _ value: String) {
+        self.init(name: name, value: Array(value.utf8))
+    }
+}

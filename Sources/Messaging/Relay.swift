@@ -1,0 +1,187 @@
+import Foundation
+package import Kafka
+import Kernel
+package import Logging
+import Metrics
+import Postgres
+package import ServiceLifecycle
+package import Tenancy
+
+/// Publishes one context's outbox in the order of commits, at least once, by one process at a time.
+///
+/// A cursor moves only after the broker has acknowledged; a relay that dies between the two publishes again, and the
+/// consumers' inboxes drop what they know.
+package struct Relay: Service {
+    private let dataPlane: DataPlane
+    private let producer: KafkaProducer
+    private let signal: RelaySignal
+    private let schema: String
+    private let role: CrossTenantRole
+    private let lease: RelayLease
+    private let configuration: Configuration
+    private let logger: Logger
+    private let published: Counter
+    private let setAside: Counter
+    private let lag: Gauge
+
+    package struct Configuration: Sendable {
+        /// How long the others wait before they take over from a process that died.
+        package var lease = Duration.seconds(5)
+        /// How often the outbox is looked at when nobody nudges.
+        package var heartbeat = Duration.seconds(1)
+        /// How long to wait for a transaction that holds back events which have committed after it began.
+        package var settling = Duration.milliseconds(2)
+        package var batch = 500
+
+        package init() {}
+    }
+
+    package init(
+        schema: String, dataPlane: DataPlane, producer: KafkaProducer, signal: RelaySignal,
+        configuration: Configuration = Configuration(), logger: Logger
+    ) {
+        self.schema = schema
+        self.dataPlane = dataPlane
+        self.producer = producer
+        self.signal = signal
+        self.configuration = configuration
+        role = .worker(schema)
+        lease = RelayLease(schema: schema, owner: UUID(), duration: configuration.lease)
+        var logger = logger
+        logger[metadataKey: "context"] = "\(schema)"
+        self.logger = logger
+        published = Counter(label: "atrium_outbox_published_total", dimensions: [("context", schema)])
+        setAside = Counter(label: "atrium_outbox_set_aside_total", dimensions: [("context", schema)])
+        lag = Gauge(label: "atrium_outbox_lag_seconds", dimensions: [("context", schema)])
+    }
+
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: configuration.heartbeat)
+                    signal.nudge()
+                }
+            }
+            await cancelWhenGracefulShutdown {
+                await publishUntilCancelled()
+            }
+            group.cancelAll()
+        }
+        await releaseLease()
+    }
+
+    private func publishUntilCancelled() async {
+        var held: Held?
+        for await _ in signal.nudges {
+            var outcome = Round.more
+            while outcome != .idle, !Task.isCancelled {
+                do {
+                    outcome = try await publishOnce(&held)
+                    if outcome == .unsettled { try await Task.sleep(for: configuration.settling) }
+                } catch is CancellationError {
+                    return
+                } catch {
+                    logger.warning("relay will try again", metadata: ["error": "\(error)"])
+                    held = nil
+                    outcome = .idle
+                }
+            }
+        }
+    }
+
+    /// The lease as this process last heard of it.
+    private struct Held {
+        var position: OutboxPosition
+        var renewedAt: ContinuousClock.Instant
+    }
+
+    private enum Round {
+        /// There may be more to publish right now.
+        case more
+        /// Events wait for a transaction that is about to end.
+        case unsettled
+        case idle
+    }
+
+    private func publishOnce(_ held: inout Held?) async throws -> Round {
+        if held.map({ $0.renewedAt.duration(to: .now) > configuration.lease / 3 }) ?? true {
+            let asked = ContinuousClock.now
+            held = try await crossTenant("take or renew the relay's lease") { try await lease.acquire($0) }
+                .map { Held(position: $0, renewedAt: asked) }
+        }
+        guard let from = held?.position else { return .idle }
+        let rows = try await read(after: from)
+        let settled = rows.prefix { $0.isSettled }
+        guard let first = settled.first, let last = settled.last else {
+            lag.record(0)
+            return rows.isEmpty ? .idle : .unsettled
+        }
+        lag.record(WallClock.system.now().duration(since: first.occurredAt) / .seconds(1))
+        try await publish(settled)
+        let asked = ContinuousClock.now
+        let kept = try await crossTenant("advance the relay's cursor") {
+            try await lease.advance(to: last.position, in: $0)
+        }
+        held = kept ? Held(position: last.position, renewedAt: asked) : nil
+        published.increment(by: settled.count)
+        return settled.count < rows.count ? .unsettled : rows.count < configuration.batch ? .idle : .more
+    }
+
+    private func read(after position: OutboxPosition) async throws -> [OutboxRow] {
+        let rows = try await crossTenant("read the outbox") {
+            try await $0.rows(
+                """
+                SELECT \(OutboxRow.columns) FROM \(unsafeSQL: schema).outbox
+                WHERE (transaction_id, position) > (\(position.transactionID)::text::xid8, \(position.position))
+                ORDER BY transaction_id, position LIMIT \(configuration.batch)
+                """)
+        }
+        return try rows.map { try OutboxRow($0, schema: schema) }
+    }
+
+    /// Sends a batch until the broker has taken, or for ever refused, each of it; order within a key is kept.
+    private func publish(_ batch: ArraySlice<OutboxRow>) async throws {
+        var rest = batch
+        var backoff = Backoff()
+        while !rest.isEmpty {
+            try Task.checkCancellation()
+            let results = await producer.produce(rest.map(\.record))
+            var again: [OutboxRow] = []
+            for (row, result) in zip(rest, results) {
+                guard case .failure(let error) = result else { continue }
+                if error.isRetriable {
+                    again.append(row)
+                } else {
+                    try await setAside(row, because: error)
+                }
+            }
+            rest = again[...]
+            if !again.isEmpty {
+                logger.warning("broker did not take events, sending again", metadata: ["events": "\(again.count)"])
+                try await backoff.wait()
+            }
+        }
+    }
+
+    private func setAside(_ row: OutboxRow, because error: KafkaError) async throws {
+        logger.error(
+            "broker refused an event for good; it is kept as a dead letter",
+            metadata: ["event": "\(row.eventID)", "error": "\(error)"])
+        try await crossTenant("set an event aside") { transaction in
+            transaction.enqueue(
+                DeadLetter.outgoing(row.record, eventID: row.eventID, reason: "\(error)").insertion(into: schema))
+        }
+        setAside.increment()
+    }
+
+    private func releaseLease() async {
+        try? await crossTenant("release the relay's lease") { lease.release($0) }
+    }
+
+    private func crossTenant<Result>(
+        _ reason: StaticString, _ body: (CrossTenantTransaction) async throws -> Result
+    ) async throws -> Result {
+        try await dataPlane.crossTenant(as: role, reason: reason, logger: logger, body)
+    }
+}

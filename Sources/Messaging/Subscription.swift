@@ -1,0 +1,32 @@
+package import Kernel
+package import Tenancy
+
+/// An integration event of a known contract, as a reaction sees it.
+package struct IncomingEvent<Payload: IntegrationEvent>: Sendable {
+    package let id: EventID
+    package let time: Timestamp
+    package let payload: Payload
+}
+
+/// One event type of another context, and what it sets off in this one.
+package struct Subscription: Sendable {
+    /// Names the reaction in the inbox and in logs: it never changes once deployed, or the past would happen again.
+    package let reaction: String
+    package let eventType: String
+    package let topic: String
+    let react: @Sendable (ReceivedEvent, TenantTransaction) async throws -> Void
+
+    /// The reaction runs inside the inbox's transaction: once for each event, however often the event arrives.
+    ///
+    /// It may run again when its transaction fails. A `Rejection` sends the event to the dead letters at once, any
+    /// other error is retried first.
+    package static func on<Payload: IntegrationEvent>(
+        _ type: Payload.Type, named reaction: String,
+        _ react: @escaping @Sendable (IncomingEvent<Payload>, TenantTransaction) async throws -> Void
+    ) -> Subscription {
+        Subscription(reaction: reaction, eventType: Payload.type, topic: Payload.topic) { event, transaction in
+            let payload = try event.payload(as: type)
+            try await react(IncomingEvent(id: event.id, time: event.time, payload: payload), transaction)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package import Foundation
+package import Kernel
+package import Logging
+
+/// On whose behalf, by whom, and caused by what a piece of work runs; without one there is no way to the data.
+package struct TenantContext: Sendable {
+    package let tenantID: TenantID
+    package let actor: Actor
+    package let correlation: Correlation
+    /// Carries the tenant, the actor's kind and the correlation on every line.
+    package let logger: Logger
+
+    package init(tenantID: TenantID, actor: Actor, correlation: Correlation, logger: Logger) {
+        self.tenantID = tenantID
+        self.actor = actor
+        self.correlation = correlation
+        var logger = logger
+        logger[metadataKey: "tenant"] = .stringConvertible(tenantID)
+        logger[metadataKey: "correlation"] = .stringConvertible(correlation.id)
+        self.logger = logger
+    }
+}
+
+/// Who did it: kept in histories, so its text is stable.
+package enum Actor: Hashable, Sendable {
+    case user(UserID)
+    case apiKey(UUID)
+    /// The people who run Atrium, with the operator's key.
+    case `operator`
+    /// A reaction of a context to an event, by the reaction's name.
+    case reaction(String)
+}
+
+extension Actor: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .user(let id): "user:\(id)"
+        case .apiKey(let id): "api-key:\(id.canonical)"
+        case .operator: "operator"
+        case .reaction(let name): "reaction:\(name)"
+        }
+    }
+}
