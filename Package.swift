@@ -17,6 +17,8 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -47,7 +49,8 @@ let platform: [Target] = [
     .target(
         name: "Web",
         dependencies: [
-            "Tenancy", "Kernel", "Telemetry", hummingbird, httpTypes, nioCore, crypto, logging, metrics, lifecycle,
+            "Tenancy", "Kernel", "Telemetry", hummingbird, hummingbirdCore, httpTypes, nioCore, nioHTTPTypes, crypto,
+            logging, metrics, lifecycle,
         ],
         swiftSettings: settings),
     .target(name: "DevStack", dependencies: ["Kafka", "Kernel", logging], swiftSettings: settings),
@@ -117,7 +120,7 @@ let testTargets: [Target] = [
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
-    tests("MessagingTests", ["Messaging", "Tenancy", "Postgres", "Kafka", "Kernel", logging]),
+    tests("MessagingTests", ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
     tests("WebTests", ["Web", "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["DevStack", "Kafka", "Kernel", logging]),
     tests("ArchitectureTests", []),
@@ -136,6 +139,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),

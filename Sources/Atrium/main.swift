@@ -1,1 +1,7 @@
-print("x")
+import NIOPosix
+
+// Tasks run on the event loops that read their requests, which saves a hop between threads for each of them. It has to
+// happen before the first task does.
+_ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+
+await AtriumCommand.main()

@@ -27,7 +27,7 @@ func spawn(_ program: Program, mergeErrors: Bool) throws -> Spawned {
     posix_spawn_file_actions_adddup2(&actions, input, 0)
     posix_spawn_file_actions_adddup2(&actions, output[1], 1)
     posix_spawn_file_actions_adddup2(&actions, errors[1], 2)
-    GNUSpawn.closeEverythingElse?(&actions, 3)
+    _ = GNUSpawn.closeEverythingElse?(&actions, 3)
     if let folder = program.workingDirectory { _ = GNUSpawn.changeFolder?(&actions, folder) }
 
     var attributes = posix_spawnattr_t()
@@ -60,7 +60,8 @@ func spawn(_ program: Program, mergeErrors: Bool) throws -> Spawned {
 /// Calls of the GNU C library that its headers show to C only, looked up by name.
 private enum GNUSpawn {
     typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
-    typealias ChangeFolder = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, UnsafePointer<CChar>) ->
+    typealias ChangeFolder =
+        @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, UnsafePointer<CChar>) ->
         Int32
 
     static let closeEverythingElse = symbol("posix_spawn_file_actions_addclosefrom_np", as: CloseFrom.self)

@@ -14,7 +14,7 @@ package final class ChildProcess: Sendable {
 
     package let processID: Int32
     private let state = Mutex(State())
-    private let exit = Promise<ExitStatus>()
+    private let exit = Promise<ProgramExit>()
     private let outputEnd = Promise<Bool>()
     private let collected = Mutex<(output: [UInt8], errors: [UInt8])>(([], []))
     private static let linesKept = 400
@@ -61,10 +61,10 @@ package final class ChildProcess: Sendable {
 
     package var recentOutput: [String] { state.withLock { $0.recent } }
 
-    package func waitForExit() async throws -> ExitStatus { try await exit.value() }
+    package func waitForExit() async throws -> ProgramExit { try await exit.value() }
 
     /// Blocks the calling thread: for exit handlers only.
-    package func waitForExitBlocking(seconds: Double) -> ExitStatus? { exit.wait(seconds: seconds) }
+    package func waitForExitBlocking(seconds: Double) -> ProgramExit? { exit.wait(seconds: seconds) }
 
     /// Sends a signal, and never to a stranger who got the number after this program's end.
     package func send(_ signal: Int32) {
@@ -92,7 +92,7 @@ package final class ChildProcess: Sendable {
 
 /// What a program that ran to its end left.
 package struct ProgramOutput: Sendable {
-    package let status: ExitStatus
+    package let status: ProgramExit
     package let outputBytes: [UInt8]
     package let errorBytes: [UInt8]
 

@@ -1,20 +1,20 @@
 import Foundation
 
 /// An exclusive lock on a file, which the kernel lets go when the process ends, however it ends.
-final class FileLock: Sendable {
+package final class FileLock: Sendable {
     private let descriptor: Int32
 
     private init(descriptor: Int32) {
         self.descriptor = descriptor
     }
 
-    enum Attempt {
+    package enum Attempt {
         case taken(FileLock)
         /// The process number the holder wrote down.
         case heldBy(Int32?)
     }
 
-    static func take(_ path: String) throws -> Attempt {
+    package static func take(_ path: String) throws -> Attempt {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw folderError("open the lock file", path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -49,6 +49,7 @@ func folderError(_ what: String, _ path: String, _ number: Int32 = errno) -> Dev
             remove it as that user, or use another folder.
             """)
     default:
-        return DevStackError(.folderUnusable, "Could not \(what) \(path): \(reason). Mend or remove it, and start again.")
+        return DevStackError(
+            .folderUnusable, "Could not \(what) \(path): \(reason). Mend or remove it, and start again.")
     }
 }

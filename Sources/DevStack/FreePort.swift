@@ -30,7 +30,8 @@ package enum FreePort {
         }
         guard bound == 0 else {
             throw DevStackError(
-                .portTaken, "Port \(port) of 127.0.0.1 is taken. Stop what listens there (ss -ltnp), or choose another.")
+                .portTaken, "Port \(port) of 127.0.0.1 is taken. Stop what listens there (ss -ltnp), or choose another."
+            )
         }
         withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }

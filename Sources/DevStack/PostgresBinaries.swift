@@ -70,4 +70,3 @@ package struct PostgresBinaries: Hashable, Sendable {
         return answer.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
-

@@ -65,14 +65,14 @@ package struct Program: Sendable {
 }
 
 /// How a program ended.
-package enum ExitStatus: Hashable, Sendable {
+package enum ProgramExit: Hashable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 
     package var isSuccess: Bool { self == .exited(0) }
 }
 
-extension ExitStatus: CustomStringConvertible {
+extension ProgramExit: CustomStringConvertible {
     package var description: String {
         switch self {
         case .exited(let code): "exit code \(code)"

@@ -107,7 +107,9 @@ package struct ReactionConsumer: Service {
                     message, reaction: subscription.reaction, reason: rejection.reason, attempts: attempts + 1)
             } catch {
                 // What is wrong with the database says nothing against the event, so such tries don't count.
-                let counts = !(error is StaleVersion) && (error as? PostgresError)?.isRetriable != true
+                let counts =
+                    !(error is DataPlaneUnavailable || error is StaleVersion)
+                    && (error as? PostgresError)?.isRetriable != true
                 attempts += counts ? 1 : 0
                 meters.retries.increment()
                 logger.warning(

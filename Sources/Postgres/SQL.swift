@@ -1,4 +1,4 @@
-/// SQL text and the values that go with it; an interpolated value becomes a parameter and never part of the text.
+/// SQL text and the values that go with it; an interpolated value becomes a parameter, never part of the text.
 package struct SQL: ExpressibleByStringInterpolation, Sendable {
     package private(set) var text: String
     package private(set) var bindings: Bindings
@@ -13,56 +13,82 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
         self.init(stringLiteral: text)
     }
 
-    @inlinable
     package init(stringInterpolation: StringInterpolation) {
         self = stringInterpolation.sql
     }
 
+    /// Appends a parameter.
+    package mutating func append(_ value: some PostgresEncodable) {
+        bindings.append(value, at: appendPlaceholder())
+    }
+
     /// Appends other SQL, whose parameters are numbered on from the ones here.
     package mutating func append(_ other: SQL) {
-        guard bindings.count > 0, other.bindings.count > 0 else {
-            let offset = text.utf8.count
-            text += other.text
-            bindings.append(other.bindings) { $0 + offset }
-            return
-        }
-        var copied = other.text.utf8.startIndex
-        var number = bindings.count
-        let digits = other.bindings
+        let source = Array(other.text.utf8)
+        var copied = 0
+        var number = 0
         other.bindings.forEach { binding in
-            let start = other.text.utf8.index(other.text.utf8.startIndex, offsetBy: binding.textOffset)
-            text += other.text[copied..<start]
             number += 1
-            let length = Self.placeholderLength(number - bindings.count)
-            copied = other.text.utf8.index(start, offsetBy: length)
-            text += "$\(number)"
+            text += String(decoding: source[copied..<binding.textOffset], as: UTF8.self)
+            copied = binding.textOffset + 1 + String(number).utf8.count
+            bindings.append(binding, at: appendPlaceholder())
         }
-        text += other.text[copied...]
-        bindings.append(digits) { $0 }
-        renumber()
+        text += String(decoding: source[copied...], as: UTF8.self)
     }
 
-    @usableFromInline
-    mutating func append(literal: String) {
-        text += literal
+    fileprivate mutating func append(text more: String) {
+        text += more
     }
 
-    @inlinable
-    mutating func append(_ value: some PostgresEncodable) {
-        appendPlaceholder()
-        bindings.append(value)
-    }
-
-    @usableFromInline
-    mutating func appendPlaceholder() {
-        bindings.beginValue(at: text.utf8.count)
+    /// Returns where in the text the placeholder stands.
+    private mutating func appendPlaceholder() -> Int {
+        let offset = text.utf8.count
         text += "$"
         text += String(bindings.count + 1)
+        return offset
     }
 
-    @usableFromInline
-    mutating func reserveCapacity(literal: Int, values: Int) {
+    fileprivate mutating func reserveCapacity(literal: Int, values: Int) {
         text.reserveCapacity(literal + values * 4)
         bindings.reserveCapacity(values)
+    }
+}
+
+extension SQL: CustomStringConvertible {
+    /// The text alone: values stay out of logs.
+    package var description: String { text }
+}
+
+extension SQL {
+    package struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var sql = SQL(stringLiteral: "")
+
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            sql.reserveCapacity(literal: literalCapacity, values: interpolationCount)
+        }
+
+        package mutating func appendLiteral(_ literal: String) {
+            sql.append(text: literal)
+        }
+
+        /// A parameter.
+        package mutating func appendInterpolation(_ value: some PostgresEncodable) {
+            sql.append(value)
+        }
+
+        /// Part of a statement, with its own parameters.
+        package mutating func appendInterpolation(_ other: SQL) {
+            sql.append(other)
+        }
+
+        /// Text that is spliced in as it is: it must not come from outside the program.
+        package mutating func appendInterpolation(unsafeSQL text: String) {
+            sql.append(text: text)
+        }
+
+        /// The name of a table, column, role or schema, quoted.
+        package mutating func appendInterpolation(identifier name: String) {
+            sql.append(text: "\"" + name.replacing("\"", with: "\"\"") + "\"")
+        }
     }
 }

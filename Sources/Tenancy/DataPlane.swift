@@ -34,10 +34,14 @@ package final class DataPlane: Sendable {
     package func query(_ tenant: TenantContext, as role: ContextRole, _ sql: SQL) async throws -> Rows {
         let prologue = Prologue.read(tenant, role).statements
         let until = ContinuousClock.now + deadline
-        let results = try await pool.withConnection(deadline: until) { connection in
-            try await connection.flight(prologue + [Statement(sql), .commit], deadline: until)
+        do {
+            let results = try await pool.withConnection(deadline: until) { connection in
+                try await connection.flight(prologue + [Statement(sql), .commit], deadline: until)
+            }
+            return results[prologue.count]
+        } catch {
+            throw translate(error)
         }
-        return results[prologue.count]
     }
 
     /// The door across tenants: for the control plane, relays and jobs, each use with its reason in the log.
@@ -65,20 +69,24 @@ package final class DataPlane: Sendable {
     ) async throws -> Result {
         let until = ContinuousClock.now + deadline
         var committed: [@Sendable () -> Void] = []
-        let result = try await pool.withConnection(deadline: until) { connection in
-            let transaction = Transaction(connection, prologue: prologue.statements, deadline: until)
-            do {
-                let result = try await body(transaction)
-                try await transaction.commit()
-                committed = transaction.actionsAfterCommit
-                return result
-            } catch {
-                await transaction.rollBack()
-                throw translate(error)
+        do {
+            let result = try await pool.withConnection(deadline: until) { connection in
+                let transaction = Transaction(connection, prologue: prologue.statements, deadline: until)
+                do {
+                    let result = try await body(transaction)
+                    try await transaction.commit()
+                    committed = transaction.actionsAfterCommit
+                    return result
+                } catch {
+                    await transaction.rollBack()
+                    throw error
+                }
             }
+            for action in committed { action() }
+            return result
+        } catch {
+            throw translate(error)
         }
-        for action in committed { action() }
-        return result
     }
 }
 
@@ -110,8 +118,22 @@ extension Statement {
     }
 }
 
+/// The database can't be reached, or has no room: nothing is wrong with what was asked, and it can be asked again.
+///
+/// A commit whose answer got lost may have happened; a command repeated with its `Idempotency-Key` finds out.
+package struct DataPlaneUnavailable: Error, CustomStringConvertible {
+    package let cause: PostgresError
+
+    package var description: String { "the database is not available: \(cause)" }
+}
+
 /// What the database's refusals mean to the callers of a transaction.
 private func translate(_ error: any Error) -> any Error {
-    guard let error = error as? PostgresError, error.sqlState == "AT001" else { return error }
-    return StaleVersion()
+    guard let error = error as? PostgresError else { return error }
+    switch error.code {
+    case .connectionLost, .connectFailed, .timeout, .poolExhausted, .poolClosed:
+        return DataPlaneUnavailable(cause: error)
+    default:
+        return error.sqlState == "AT001" ? StaleVersion() : error
+    }
 }

@@ -18,11 +18,11 @@ struct PostgresOrderRepository: OrderRepository {
     let outbox: Outbox
     let identifiers: IdentifierSource
     /// The answer to keep beside the effect of a command that carried an `Idempotency-Key`.
-    var receipt: @Sendable (Order) -> CommandReceipt? = { _ in nil }
+    var receipt: @Sendable (Order) throws -> CommandReceipt? = { _ in nil }
 
     func insert(_ order: Order) async throws {
         try await dataPlane.write(tenant, as: .orders) { transaction in
-            if let receipt = receipt(order) { transaction.enqueue(receipt, in: "orders") }
+            if let receipt = try receipt(order) { transaction.enqueue(receipt, in: "orders") }
             transaction.enqueue(
                 """
                 INSERT INTO orders.orders (tenant_id, id, customer_id, currency, state, total_minor, created_at, \

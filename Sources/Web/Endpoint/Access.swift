@@ -33,6 +33,12 @@ package struct TenantCaller: Sendable {
     package let tenant: TenantContext
 }
 
+/// The caller of an endpoint that serves both.
+package enum OperatorOrTenant: Sendable {
+    case `operator`
+    case tenant(TenantCaller)
+}
+
 /// Who may call an endpoint, and so what its handler knows of the caller.
 package struct Access<Who: Sendable>: Sendable {
     let rule: AccessRule
@@ -42,6 +48,7 @@ package struct Access<Who: Sendable>: Sendable {
 enum AccessRule: Hashable, Sendable {
     case open
     case operatorOnly
+    case operatorOrTenant(TenantAccess)
     case tenant(TenantAccess)
 }
 
@@ -57,6 +64,14 @@ extension Access where Who == Anyone {
 
 extension Access where Who == Operator {
     package static var `operator`: Access { Access(rule: .operatorOnly) { _ in Operator() } }
+}
+
+extension Access where Who == OperatorOrTenant {
+    package static var operatorOrTenant: Access { operatorOrTenant(.read) }
+
+    package static func operatorOrTenant(_ access: TenantAccess) -> Access {
+        Access(rule: .operatorOrTenant(access)) { $0.map { .tenant($0) } ?? .operator }
+    }
 }
 
 extension Access where Who == TenantCaller {

@@ -1,5 +1,3 @@
-package import Kernel
-
 /// What an endpoint takes as its body: one shape for each media type.
 package struct Content<Body: Sendable>: Sendable {
     /// By media type, in lower case; empty where there is no body.

@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-package import Kernel
+import Kernel
 
 /// Makes cursors that only we can make: the key of a row, bound to one operation by a MAC.
 package struct CursorSeal: Sendable {

@@ -1,4 +1,3 @@
-package import Kernel
 package import Tenancy
 
 /// Where the receipts of an endpoint that asks for an `Idempotency-Key` are found.

@@ -1,4 +1,4 @@
-package import Kernel
+import Kernel
 
 /// Cursor pagination: `limit` and `cursor` in the query, `items` and `nextCursor` in the answer.
 ///

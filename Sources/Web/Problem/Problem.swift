@@ -40,31 +40,22 @@ package struct Problem: Error, Sendable {
         self.headers = headers
     }
 
-    func write(requestID: String, into writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.name("type")
-        writer.string(type.uri)
-        writer.name("title")
-        writer.string(type.title)
-        writer.name("status")
-        writer.integer(Int64(type.status))
-        if let detail {
-            writer.name("detail")
-            writer.string(detail)
-        }
-        writer.name("requestId")
-        writer.string(requestID)
-        if !violations.isEmpty {
-            writer.name("errors")
-            writer.beginArray()
-            for violation in violations.prefix(Self.mostViolations) { violation.write(into: &writer) }
-            writer.endArray()
-        }
-        for member in extensions {
-            writer.name(member.name)
-            writer.value(member.value)
-        }
-        writer.endObject()
+    func json(requestID: String) -> JSON {
+        var object = JSONObject()
+        object["type"] = .string(type.uri)
+        object["title"] = .string(type.title)
+        object["status"] = .integer(type.status)
+        if let detail { object["detail"] = .string(detail) }
+        object["requestId"] = .string(requestID)
+        if !violations.isEmpty { object["errors"] = .array(violations.prefix(Self.mostViolations).map(\.json)) }
+        for member in extensions where object[member.name] == nil { object[member.name] = member.value }
+        return .object(object)
+    }
+
+    func bytes(requestID: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.value(json(requestID: requestID))
+        return writer.bytes
     }
 
     /// A hostile body must not buy an answer many times its size.

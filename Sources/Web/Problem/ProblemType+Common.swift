@@ -26,6 +26,8 @@ extension ProblemType {
         "no-such-path", 404, "There is no such path", "See /openapi.json for the paths there are.")
     package static let methodNotAllowed = ProblemType(
         "method-not-allowed", 405, "The path does not take this method", "The `Allow` header names those it takes.")
+    package static let requestTimeout = ProblemType(
+        "request-timeout", 408, "The body took too long to arrive")
     package static let conflict = ProblemType("conflict", 409, "The request conflicts with the present state")
     package static let requestInFlight = ProblemType(
         "request-in-flight", 409, "The first request with this Idempotency-Key is still running",
@@ -47,6 +49,8 @@ extension ProblemType {
         "Send the ETag that you last read, so that nobody's change is overwritten unseen.")
     package static let internalError = ProblemType(
         "internal-error", 500, "Something went wrong on our side", "It has been logged under the `requestId`.")
+    package static let notReady = ProblemType(
+        "not-ready", 503, "A part that the server needs is down", "`checks` says which.")
     package static let unavailable = ProblemType(
         "unavailable", 503, "A part that is needed can't be reached",
         "Repeat the request after `Retry-After` seconds.")

@@ -29,22 +29,15 @@ extension Violation {
         return Violation(detail, at: .body([token] + tokens))
     }
 
-    func write(into writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.name("detail")
-        writer.string(detail)
+    var json: JSON {
+        var object = JSONObject([.init(name: "detail", value: .string(detail))])
         switch place {
         case .body(let tokens):
-            writer.name("pointer")
-            writer.string(tokens.reduce(into: "#") { $0 += "/" + escapedToken($1) })
-        case .parameter(let name):
-            writer.name("parameter")
-            writer.string(name)
-        case .header(let name):
-            writer.name("header")
-            writer.string(name)
+            object["pointer"] = .string(tokens.reduce(into: "#") { $0 += "/" + escapedToken($1) })
+        case .parameter(let name): object["parameter"] = .string(name)
+        case .header(let name): object["header"] = .string(name)
         }
-        writer.endObject()
+        return .object(object)
     }
 }
 

@@ -62,10 +62,11 @@ GRANT INSERT ON identity.api_keys TO identity_control;
 GRANT INSERT ON identity.outbox TO identity_control;
 
 -- Answers to the operator's commands that carried an Idempotency-Key; they belong to no tenant. The fingerprint is
--- stretched, since the body it was made from holds a password, and the body kept here has no secret in it.
+-- encrypted with a key that the database does not have: the request it was made from held a password, which could
+-- otherwise be guessed from it much faster than from the password's own hash. The body has no secret in it.
 CREATE TABLE identity.operator_receipts (
     key text NOT NULL,
-    fingerprint bytea NOT NULL,
+    sealed_fingerprint bytea NOT NULL,
     status int NOT NULL,
     header_names text[] NOT NULL,
     header_values text[] NOT NULL,
@@ -78,9 +79,10 @@ ALTER TABLE identity.operator_receipts FORCE ROW LEVEL SECURITY;
 SELECT platform.open_across_tenants('identity.operator_receipts', 'identity_control', 'SELECT, INSERT');
 
 -- Ed25519 keys that sign session tokens, shared by every process. A key verifies for as long as its last token lives.
+-- Encrypted with a key that the database does not have, so that a copy of the database forges nothing.
 CREATE TABLE identity.signing_keys (
-    kid text PRIMARY KEY,
-    private_key bytea NOT NULL CHECK (octet_length(private_key) = 32),
+    id uuid PRIMARY KEY,
+    sealed_key bytea NOT NULL,
     signs_from timestamptz NOT NULL,
     signs_until timestamptz NOT NULL CHECK (signs_until > signs_from)
 );

@@ -13,6 +13,11 @@ package struct OpenSession: Sendable {
     }
 }
 
+extension OpenSession: CustomStringConvertible {
+    /// Leaves out the password.
+    package var description: String { "a login of '\(email)' at '\(tenant)'" }
+}
+
 /// What a session's token says about its holder.
 package struct SessionGrant: Hashable, Sendable {
     package static let lifetime = Duration.seconds(15 * 60)

@@ -11,9 +11,6 @@ package enum APIKeyPermission: String, CaseIterable, Hashable, Sendable {
 
 /// A key for programs: its secret is known to whoever was shown it, and only its digest is kept.
 package struct APIKey: Sendable {
-    /// How many keys of a tenant may be usable at once.
-    package static let limit = 100
-
     package let id: APIKeyID
     package let name: DisplayText
     package let permission: APIKeyPermission
@@ -109,7 +106,7 @@ package enum APIKeyEvent: Hashable, Sendable {
 
 /// The keys of one tenant.
 package protocol APIKeyRepository: Sendable {
-    /// - Throws: `IdentityError.tooManyAPIKeys`, or the platform's error for a repeated command.
+    /// - Throws: the platform's error for a repeated command.
     func insert(_ key: APIKey) async throws
 
     /// Reads the key, lets the caller change it, and saves it if nobody else has since.

@@ -10,11 +10,8 @@ package enum IdentityError: Error, Hashable, Sendable {
     case illegalMove(from: TenantState, to: TenantState)
     /// One answer for an unknown tenant, an unknown user, a wrong password and a user who may not come in.
     case loginRefused
-    /// More logins wait for their password check than can be served in time.
-    case tooManyLogins
     case administratorsOnly
     case unknownAPIKey(APIKeyID)
-    case tooManyAPIKeys(limit: Int)
 
     package enum Subject: String, Hashable, Sendable {
         case slug, name, email, password, sku, region, reason, expiresAt

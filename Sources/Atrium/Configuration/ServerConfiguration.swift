@@ -1,0 +1,117 @@
+import Configuration
+import Foundation
+import Kernel
+import Logging
+import Postgres
+
+/// Everything that `atrium serve` can be told, checked as a whole.
+struct ServerConfiguration: Sendable {
+    var host = "127.0.0.1"
+    var port = 8080
+    /// Where others reach this server: the issuer of its tokens.
+    var publicURL = "http://127.0.0.1:8080"
+    var database: ConnectionSettings
+    var poolMaximum = 24
+    var kafka: String
+    var topicPartitions = 8
+    var topicReplication = 1
+    var operatorKey: String
+    /// Makes cursors and cached receipts unforgeable; the same in every process.
+    var secret: [UInt8]
+    var contexts: Set<ContextName> = Set(ContextName.allCases)
+    var roles: Set<ProcessRole> = Set(ProcessRole.allCases)
+    var schemas: URL
+    var log = LogConfiguration()
+}
+
+struct LogConfiguration: Sendable {
+    var level = Logger.Level.info
+    var format = Format.json
+
+    enum Format: String, Sendable, CaseIterable {
+        case json, text
+    }
+}
+
+enum ContextName: String, Sendable, CaseIterable {
+    case identity, orders, billing, metering
+}
+
+/// The kinds of work that a process can do.
+enum ProcessRole: String, Sendable, CaseIterable {
+    case http, relay, consumers
+}
+
+extension ServerConfiguration {
+    /// Reads the environment (`ATRIUM_…`) first and the file, where one is given, second; a mistake in one setting
+    /// doesn't hide the mistakes in the others.
+    init(_ reader: ConfigReader, overriding options: Overrides = Overrides()) throws(ConfigurationMistakes) {
+        var settings = SettingsReader(reader)
+        let host = settings.text("host", default: "127.0.0.1")
+        let port = options.port ?? settings.number("port", default: 8080, in: 1...65_535)
+        let database = settings.required("database.url", "postgresql://atrium_app:…@host/atrium")
+            .flatMap { settings.connection("database.url", $0) }
+        let poolMaximum = settings.number("database.pool.maximum", default: 24, in: 1...1000)
+        let kafka = settings.required("kafka.bootstrap.servers", "host:port, …")
+        let partitions = settings.number("kafka.topic.partitions", default: 8, in: 1...1000)
+        let replication = settings.number("kafka.topic.replication", default: 1, in: 1...15)
+        let operatorKey = settings.secret("operator.key", minimum: 24)
+        let secret = settings.secret("secret", minimum: 32)
+        let contexts: Set<ContextName> = settings.names(
+            "contexts", override: options.contexts, default: Set(ContextName.allCases))
+        let roles: Set<ProcessRole> = settings.names(
+            "roles", override: options.roles, default: Set(ProcessRole.allCases))
+        let schemas = settings.folder("schemas")
+        let log = settings.log()
+        let publicURL = settings.text("public.url", default: "http://\(host):\(port)")
+        if URL(string: publicURL)?.scheme?.hasPrefix("http") != true {
+            settings.mistake("public.url", "is not an http or https URL")
+        }
+        guard settings.mistakes.isEmpty, let database, let kafka, let operatorKey, let secret, let schemas else {
+            throw ConfigurationMistakes(settings.mistakes)
+        }
+        self.init(
+            host: host, port: port, publicURL: publicURL, database: database, poolMaximum: poolMaximum, kafka: kafka,
+            topicPartitions: partitions, topicReplication: replication, operatorKey: operatorKey,
+            secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas, log: log)
+    }
+
+    /// What the command line says, which goes before everything else.
+    struct Overrides: Sendable {
+        var port: Int?
+        var contexts: String?
+        var roles: String?
+    }
+
+    static func reader(file: String?) async throws -> ConfigReader {
+        var providers: [any ConfigProvider] = [
+            KeyMappingProvider(upstream: EnvironmentVariablesProvider()) { key in
+                AbsoluteConfigKey(["atrium"] + key.components, context: key.context)
+            }
+        ]
+        if let file {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: .init(file)))
+            } catch {
+                throw ConfigurationMistakes([
+                    "configuration file \(file) can't be read as JSON: \(error); correct it or leave out --config"
+                ])
+            }
+        }
+        return ConfigReader(providers: providers)
+    }
+}
+
+/// Every mistake of a configuration at once.
+struct ConfigurationMistakes: Error, CustomStringConvertible {
+    let mistakes: [String]
+
+    init(_ mistakes: [String]) {
+        self.mistakes = mistakes
+    }
+
+    var description: String {
+        "the configuration has \(mistakes.count == 1 ? "a mistake" : "\(mistakes.count) mistakes"):\n"
+            + mistakes.map { "  - \($0)" }.joined(separator: "\n")
+    }
+}

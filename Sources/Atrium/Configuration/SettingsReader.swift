@@ -1,0 +1,126 @@
+import Configuration
+import Foundation
+import Logging
+import Postgres
+
+/// Reads settings one by one and collects what is wrong with them.
+struct SettingsReader {
+    private let reader: ConfigReader
+    private(set) var mistakes: [String] = []
+
+    init(_ reader: ConfigReader) {
+        self.reader = reader
+    }
+
+    /// `database.url` is `ATRIUM_DATABASE_URL` in the environment and `{"database": {"url": …}}` in the file.
+    private func name(_ key: String) -> String {
+        "ATRIUM_" + key.split(separator: ".").joined(separator: "_").uppercased()
+    }
+
+    mutating func mistake(_ key: String, _ what: String) {
+        mistakes.append("\(name(key)) \(what)")
+    }
+
+    private func value(_ key: String) -> String? {
+        reader.string(forKey: ConfigKey(key)).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func text(_ key: String, default fallback: String) -> String {
+        value(key) ?? fallback
+    }
+
+    mutating func required(_ key: String, _ form: String) -> String? {
+        if let value = value(key) { return value }
+        mistake(key, "is missing; set it to \(form)")
+        return nil
+    }
+
+    mutating func number(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
+        guard let text = value(key) ?? reader.int(forKey: ConfigKey(key)).map(String.init) else { return fallback }
+        guard let number = Int(text), range.contains(number) else {
+            mistake(key, "is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return fallback
+        }
+        return number
+    }
+
+    /// Never shows the value, whatever is wrong with it.
+    mutating func secret(_ key: String, minimum: Int) -> String? {
+        guard let value = reader.string(forKey: ConfigKey(key), isSecret: true), !value.isEmpty else {
+            mistake(key, "is missing; set it to a random text of at least \(minimum) characters")
+            return nil
+        }
+        guard value.utf8.count >= minimum else {
+            mistake(key, "has \(value.utf8.count) characters; it needs at least \(minimum), taken at random")
+            return nil
+        }
+        return value
+    }
+
+    mutating func names<Name: RawRepresentable<String> & CaseIterable & Hashable>(
+        _ key: String, override: String?, default fallback: Set<Name>
+    ) -> Set<Name> {
+        guard let list = override ?? value(key) else { return fallback }
+        var names: Set<Name> = []
+        for part in list.split(separator: ",").map({ $0.trimmingCharacters(in: .whitespaces) }) {
+            guard let name = Name(rawValue: part) else {
+                let known = Name.allCases.map(\.rawValue).joined(separator: ", ")
+                mistake(key, "names “\(part)”; it takes a comma-separated list of \(known)")
+                continue
+            }
+            names.insert(name)
+        }
+        if names.isEmpty, mistakes.isEmpty { mistake(key, "names nothing to do") }
+        return names
+    }
+
+    mutating func connection(_ key: String, _ url: String) -> ConnectionSettings? {
+        do {
+            return try ConnectionSettings(url)
+        } catch {
+            mistake(key, "is not a PostgreSQL URL such as postgresql://user:password@host:5432/database")
+            return nil
+        }
+    }
+
+    /// The folder `schemas`: as told, in the working folder, or above the executable.
+    mutating func folder(_ key: String) -> URL? {
+        func holdsSchemas(_ url: URL) -> Bool {
+            FileManager.default.fileExists(atPath: url.appending(path: "sql/roles.sql").path)
+        }
+        if let told = value(key) {
+            let url = URL(filePath: told)
+            if holdsSchemas(url) { return url }
+            mistake(key, "is \(told), which has no sql/roles.sql; point it to Atrium's schemas folder")
+            return nil
+        }
+        var candidates = [URL(filePath: FileManager.default.currentDirectoryPath)]
+        var above = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        while above.pathComponents.count > 1 {
+            candidates.append(above)
+            above.deleteLastPathComponent()
+        }
+        if let found = candidates.map({ $0.appending(path: "schemas") }).first(where: holdsSchemas) { return found }
+        mistake(key, "is not set and there is no folder schemas here; point it to Atrium's schemas folder")
+        return nil
+    }
+
+    mutating func log() -> LogConfiguration {
+        var log = LogConfiguration()
+        if let text = value("log.level") {
+            if let level = Logger.Level(rawValue: text) {
+                log.level = level
+            } else {
+                mistake("log.level", "is “\(text)”; it takes trace, debug, info, notice, warning, error or critical")
+            }
+        }
+        if let text = value("log.format") {
+            if let format = LogConfiguration.Format(rawValue: text) {
+                log.format = format
+            } else {
+                mistake("log.format", "is “\(text)”; it takes json or text")
+            }
+        }
+        return log
+    }
+}

@@ -1,0 +1,104 @@
+import CoreMetrics
+import Kafka
+import Kernel
+import Logging
+import Messaging
+import Postgres
+import ServiceLifecycle
+import Telemetry
+import Tenancy
+import Web
+
+/// The program put together: the only place that knows every part.
+struct Server {
+    let configuration: ServerConfiguration
+    let metrics: PrometheusRegistry
+    let logger: Logger
+
+    /// Serves until it is told to stop.
+    ///
+    /// - Parameter onReady: called with the port once the server listens.
+    func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        let pool = PostgresPool(
+            configuration.database, PoolConfiguration(name: "primary", maximum: configuration.poolMaximum),
+            logger: logger)
+        let dataPlane = DataPlane(pool: pool)
+        let modules = try Modules(configuration, dataPlane: dataPlane, logger: logger)
+        var kafka = KafkaSettings(bootstrapServers: configuration.kafka)
+        kafka.clientID = "atrium"
+        let producer = KafkaProducer(kafka, logger: logger)
+        let admin = KafkaAdmin(kafka, logger: logger)
+
+        let web = try WebServer(
+            WebConfiguration(
+                host: configuration.host, port: configuration.port, operatorKey: configuration.operatorKey),
+            endpoints: configuration.roles.contains(.http) ? modules.loaded.flatMap(\.endpoints) : [],
+            authenticator: modules.identity.authenticator,
+            health: [
+                HealthCheck("postgres") { try await ping(pool) },
+                HealthCheck("kafka") { _ = try await admin.topics() },
+            ], metrics: metrics, logger: logger)
+
+        // Started in this order and stopped in the reverse: requests end first, connections close last.
+        var services: [any Service] = [pool, PoolMetrics(pool: pool, registry: metrics)]
+        let preparation = Preparation(configuration: configuration, pool: pool, admin: admin, modules: modules, logger: logger)
+        services.append(producer)
+        if configuration.roles.contains(.relay) {
+            for module in modules.loaded {
+                services.append(
+                    Relay(
+                        schema: module.context.schema, dataPlane: dataPlane, producer: producer,
+                        signal: module.relaySignal, logger: logger))
+            }
+            services.append(
+                ReceiptExpiry(schemas: modules.loaded.map(\.context.schema), dataPlane: dataPlane, logger: logger))
+        }
+        if configuration.roles.contains(.consumers) {
+            for module in modules.loaded where !module.subscriptions.isEmpty {
+                let consumer = KafkaConsumer(
+                    kafka, group: "atrium.\(module.context.schema)",
+                    topics: Set(module.subscriptions.map(\.topic)).sorted(), logger: logger)
+                services.append(consumer)
+                services.append(
+                    ReactionConsumer(
+                        context: module.context, subscriptions: module.subscriptions, consumer: consumer,
+                        dataPlane: dataPlane, logger: logger))
+            }
+        }
+        services.append(web)
+        services.append(Announcement(web: web, onReady: onReady))
+
+        try await preparation.run()
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(8)
+        logger.info(
+            "starting",
+            metadata: [
+                "contexts": "\(configuration.contexts.map(\.rawValue).sorted().joined(separator: ","))",
+                "roles": "\(configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
+            ])
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+private func ping(_ pool: PostgresPool) async throws {
+    _ = try await pool.withConnection {
+        try await $0.flight([Statement("SELECT 1")], deadline: .now + .seconds(2))
+    }
+}
+
+/// Tells that the server listens, then waits for the end like the others.
+private struct Announcement: Service {
+    let web: WebServer
+    let onReady: @Sendable (Int) async -> Void
+
+    func run() async throws {
+        await onReady(await web.port)
+        try await gracefulShutdown()
+    }
+}
+
+extension DataPlaneUnavailable: TransientFailure {
+    package var retryAfter: Duration { .seconds(1) }
+}

@@ -1,0 +1,21 @@
+/// The names under which every log line carries the same thing.
+package enum LogKey {
+    package static let tenant = "tenant"
+    package static let request = "request"
+    package static let correlation = "correlation"
+    package static let causation = "causation"
+    package static let operation = "operation"
+    package static let context = "context"
+    package static let event = "event"
+    package static let eventType = "eventType"
+    package static let consumer = "consumer"
+    package static let topic = "topic"
+    package static let partition = "partition"
+    package static let offset = "offset"
+    package static let attempt = "attempt"
+    package static let error = "error"
+    package static let method = "method"
+    package static let path = "path"
+    package static let status = "status"
+    package static let milliseconds = "ms"
+}

@@ -1,0 +1,152 @@
+import Dispatch
+import Foundation
+import Identity
+import Kernel
+import Synchronization
+import Testing
+
+@testable import IdentityAdapters
+
+@Suite("Password hashing")
+struct PasswordHashingTests {
+    private static let weak = Argon2id.Parameters(passes: 1, memoryBytes: 1 << 20)
+
+    @Test("is Argon2id with at least 19 MiB and two passes")
+    func parameters() throws {
+        #expect(try Argon2id.hash("correct horse", .standard).hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
+    }
+
+    @Test("takes a password as it is, whatever is in it", arguments: [
+        "correct horse battery", "пароль-длинный", "nul\0inside", "🔑🔑🔑🔑🔑🔑🔑🔑", " spaces ",
+    ])
+    func verbatim(_ text: String) async throws {
+        let passwords = try Argon2idPasswords(parameters: Self.weak)
+        let hash = try await passwords.hash(Password(text))
+        #expect(try await passwords.check(text, against: hash) == .right)
+        #expect(try await passwords.check(text + " ", against: hash) == .wrong)
+        #expect(try await passwords.check("", against: hash) == .wrong)
+        #expect(try await passwords.check(text.replacing("\0inside", with: "", maxReplacements: 1) + "x", against: hash) == .wrong)
+    }
+
+    @Test("does not end at a NUL")
+    func nul() async throws {
+        let passwords = try Argon2idPasswords(parameters: Self.weak)
+        let hash = try await passwords.hash(Password("password\0one"))
+        #expect(try await passwords.check("password\0two", against: hash) == .wrong)
+    }
+
+    @Test("does not take two spellings of one accent for the same")
+    func noNormalisation() async throws {
+        let passwords = try Argon2idPasswords(parameters: Self.weak)
+        let hash = try await passwords.hash(Password("caf\u{E9} au lait"))
+        #expect(try await passwords.check("cafe\u{301} au lait", against: hash) == .wrong)
+    }
+
+    @Test("salts: the same password has two hashes")
+    func salt() throws {
+        #expect(try Argon2id.hash("correct horse", Self.weak) != Argon2id.hash("correct horse", Self.weak))
+    }
+
+    @Test("tells when a hash was made under other parameters")
+    func outdated() async throws {
+        let old = try await Argon2idPasswords(parameters: Self.weak).hash(Password("correct horse"))
+        let passwords = try Argon2idPasswords(parameters: .init(passes: 2, memoryBytes: 1 << 20))
+        #expect(try await passwords.check("correct horse", against: old) == .rightButOutdated)
+        #expect(try await passwords.check("wrong horse", against: old) == .wrong)
+    }
+
+    @Test("says no where there is no hash, or what is there is none")
+    func noHash() async throws {
+        let passwords = try Argon2idPasswords(parameters: Self.weak)
+        #expect(try await passwords.check("correct horse", against: nil) == .wrong)
+        for text in ["", "x", "$argon2id$v=19$m=19456", String(repeating: "x", count: 500)] {
+            #expect(try await passwords.check("correct horse", against: PasswordHash(text)) == .wrong)
+        }
+    }
+
+    @Test("takes the time of one hash for nobody as for somebody")
+    func equalWork() async throws {
+        let passwords = try Argon2idPasswords()
+        let hash = try await passwords.hash(Password("correct horse"))
+        let somebody = try await fastestCheck(passwords, against: hash)
+        let nobody = try await fastestCheck(passwords, against: nil)
+        #expect(nobody > somebody * 0.5 && nobody < somebody * 2)
+        #expect(nobody > .milliseconds(3))
+    }
+
+    private func fastestCheck(_ passwords: Argon2idPasswords, against hash: PasswordHash?) async throws -> Duration {
+        var best = Duration.seconds(100)
+        for _ in 0..<8 {
+            let start = ContinuousClock.now
+            _ = try await passwords.check("wrong horse", against: hash)
+            best = min(best, start.duration(to: .now))
+        }
+        return best
+    }
+
+    @Test("runs no more at once than there is room for, and all in the end")
+    func width() async throws {
+        let queue = HashingQueue(width: 2, patience: 500)
+        let running = Mutex((now: 0, most: 0))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<200 {
+                group.addTask {
+                    try await queue.run {
+                        running.withLock {
+                            $0.now += 1
+                            $0.most = max($0.most, $0.now)
+                        }
+                        usleep(200)
+                        running.withLock { $0.now -= 1 }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(running.withLock { $0.most } == 2)
+        #expect(queue.waitingCount == 0)
+    }
+
+    @Test("turns away those for whom there is no room to wait")
+    func patience() async throws {
+        let queue = HashingQueue(width: 1, patience: 1)
+        let gate = DispatchSemaphore(value: 0)
+        async let first: Void = queue.run { gate.wait() }
+        async let second: Void = queue.run {}
+        while queue.waitingCount == 0 { await Task.yield() }
+        await #expect(throws: TooManyLogins.self) { try await queue.run {} }
+        gate.signal()
+        _ = try await (first, second)
+        try await queue.run {}
+    }
+
+    @Test("lets go of a waiting caller that is cancelled, and of nobody else")
+    func cancellation() async throws {
+        let queue = HashingQueue(width: 1, patience: 10)
+        let gate = DispatchSemaphore(value: 0)
+        async let first: Void = queue.run { gate.wait() }
+        while queue.isFree { await Task.yield() }
+        let cancelled = Task { try await queue.run {} }
+        while queue.waitingCount < 1 { await Task.yield() }
+        async let third: Int = queue.run { 3 }
+        while queue.waitingCount < 2 { await Task.yield() }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        #expect(queue.waitingCount == 1)
+        gate.signal()
+        try await first
+        #expect(try await third == 3)
+    }
+
+    @Test("does not begin for a caller that was cancelled before")
+    func cancelledBefore() async throws {
+        let queue = HashingQueue(width: 1, patience: 10)
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            try await queue.run {}
+        }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(queue.isFree)
+    }
+}

@@ -1,0 +1,150 @@
+import Crypto
+import Foundation
+import Identity
+import Kernel
+import Synchronization
+import Testing
+
+@testable import IdentityAdapters
+
+@Suite("Signing keys")
+struct SigningKeysTests {
+    private let scope = TokenScope(issuer: "https://atrium.test", audience: "atrium")
+
+    @Test("are shared: what one process signs, another verifies")
+    func shared() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let (one, other) = (ring(store, clock), ring(store, clock))
+        let grant = sampleGrant(at: clock.now)
+        let token = try await one.sign(grant)
+        #expect(try await other.verify(token) == grant)
+    }
+
+    @Test("of another installation verify nothing here")
+    func foreign() async throws {
+        let clock = SettableClock()
+        let token = try await ring(StoreInMemory(), clock).sign(sampleGrant(at: clock.now))
+        #expect(try await ring(StoreInMemory(), clock).verify(token) == nil)
+    }
+
+    @Test("are asked of the store once, however much is signed and verified")
+    func remembered() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let keys = ring(store, clock)
+        for _ in 0..<10 { _ = try await keys.verify(keys.sign(sampleGrant(at: clock.now))) }
+        #expect(store.loads.withLock { $0 } == 1)
+    }
+
+    @Test("that nobody has cost one look a second, not one a token")
+    func unknownKeys() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let keys = ring(store, clock)
+        _ = try await keys.sign(sampleGrant(at: clock.now))
+        for _ in 0..<50 {
+            let forged = try SessionToken.sign(
+                sampleGrant(at: clock.now), in: scope, keyID: SigningKeyID(UUID()),
+                with: Curve25519.Signing.PrivateKey())
+            #expect(try await keys.verify(forged) == nil)
+        }
+        #expect(store.loads.withLock { $0 } == 2)
+        clock.advance(.seconds(1))
+        let token = try await ring(store, clock).sign(sampleGrant(at: clock.now))
+        #expect(try await keys.verify(token) != nil)
+    }
+
+    @Test("that another process made meanwhile are found")
+    func newKeyOfAnother() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let keys = ring(store, clock)
+        _ = try await keys.sign(sampleGrant(at: clock.now))
+        store.add(from: clock.now, until: clock.now.advanced(by: .seconds(7200)))
+        let token = try await ring(store, clock).sign(sampleGrant(at: clock.now))
+        #expect(try await keys.verify(token) != nil)
+    }
+
+    @Test("verify for as long as the last token they signed, and no longer")
+    func retirement() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let keys = ring(store, clock)
+        let grant = sampleGrant(at: clock.now)
+        let token = try await keys.sign(grant)
+        store.keys.withLock { keys in
+            keys = keys.map {
+                SigningKey(
+                    id: $0.id, privateKey: $0.privateKey, signsFrom: $0.signsFrom, signsUntil: clock.now)
+            }
+        }
+        let late = ring(store, clock)
+        #expect(try await late.verify(token) == grant)
+        clock.advance(.seconds(900))
+        #expect(try await late.verify(token) == nil)
+        #expect(try await late.published().count == 1)
+    }
+
+    @Test("are followed by the next one a day ahead", arguments: [
+        (29 * 86_400 - 1, nil), (29 * 86_400, 30 * 86_400), (30 * 86_400 - 1, 30 * 86_400), (30 * 86_400, 30 * 86_400),
+        (31 * 86_400, 31 * 86_400),
+    ] as [(Int, Int?)])
+    func succession(elapsed: Int, expectedStart: Int?) {
+        let key = SigningKey(
+            id: SigningKeyID(UUID()), privateKey: Curve25519.Signing.PrivateKey(), signsFrom: noon,
+            signsUntil: noon.advanced(by: PostgresSigningKeys.term))
+        #expect(
+            PostgresSigningKeys.start(ofNextAfter: [key], at: noon.advanced(by: .seconds(elapsed)))
+                == expectedStart.map { noon.advanced(by: .seconds($0)) })
+    }
+
+    @Test("are made where there are none")
+    func first() {
+        #expect(PostgresSigningKeys.start(ofNextAfter: [], at: noon) == noon)
+    }
+
+    private func ring(_ store: StoreInMemory, _ clock: SettableClock) -> SigningKeys<StoreInMemory> {
+        SigningKeys(store: store, scope: scope, clock: clock.wall)
+    }
+
+    private func sampleGrant(at now: Timestamp) -> SessionGrant {
+        SessionGrant(
+            id: SessionID(UUID()), tenantID: TenantID(UUID()), userID: UserID(UUID()), role: .member, issuedAt: now,
+            expiresAt: now.advanced(by: SessionGrant.lifetime))
+    }
+}
+
+private final class StoreInMemory: SigningKeyStore {
+    let keys = Mutex<[SigningKey]>([])
+    let loads = Mutex(0)
+
+    func load(at now: Timestamp) async throws -> [SigningKey] {
+        loads.withLock { $0 += 1 }
+        if !keys.withLock({ $0.contains { $0.signs(at: now) } }) {
+            add(from: now, until: now.advanced(by: .seconds(86_400)))
+        }
+        return keys.withLock { $0 }
+    }
+
+    func add(from: Timestamp, until: Timestamp) {
+        let key = SigningKey(
+            id: SigningKeyID(UUID()), privateKey: Curve25519.Signing.PrivateKey(), signsFrom: from, signsUntil: until)
+        keys.withLock { $0.append(key) }
+    }
+}
+
+/// A clock that stands still until it is told to go on.
+final class SettableClock: Sendable {
+    private let time = Mutex(noon)
+    private let start = ContinuousClock.now
+
+    var now: Timestamp { time.withLock { $0 } }
+    var wall: WallClock { WallClock { self.now } }
+    /// The same clock, as the other kind of clock.
+    var instant: ContinuousClock.Instant { start + now.duration(since: noon) }
+
+    func advance(_ duration: Duration) {
+        time.withLock { $0 = $0.advanced(by: duration) }
+    }
+}

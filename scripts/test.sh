@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Every check of the project, in the order in which they are quickest to fail: formatting, the compiler's fence between
+# the contexts (which is the build of the tests too), the tests.
+#
+#   FILTER=OrdersTests scripts/test.sh      only the tests whose name matches
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "Formatting"
+scripts/format.sh lint
+
+# A target that imports what Package.swift does not give it builds without a word; this option makes it an error. The
+# build goes on after that error and ends with "Build complete!", so it is the exit code that counts.
+say "Building, with undeclared imports refused"
+swift build --build-tests --explicit-target-dependency-import-check error || {
+    echo "The build failed, or a target imports another that Package.swift does not give it (see above)." >&2
+    exit 1
+}
+
+say "Tests"
+arguments=(--skip-build --disable-xctest)
+[ -z "${FILTER:-}" ] || arguments+=(--filter "$FILTER")
+exec swift test "${arguments[@]}"
