@@ -82,7 +82,7 @@ func context(_ name: String, reactsTo others: [String] = [], core: [Target.Depen
             name: "\(name)Tests",
             dependencies: [
                 .target(name: name), .target(name: "\(name)Adapters"), .target(name: "\(name)Contracts"), "Kernel",
-                "Postgres", "Tenancy", "Messaging", "Web", "TestSupport", logging,
+                "Postgres", "Tenancy", "Messaging", "Web", "TestSupport", "DevStack", logging,
             ] + foreign,
             swiftSettings: settings),
     ]
@@ -108,7 +108,7 @@ let program: [Target] = [
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport", "DevStack"], swiftSettings: settings)
 }
 
 let testTargets: [Target] = [
@@ -122,9 +122,9 @@ let testTargets: [Target] = [
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
     tests("MessagingTests", ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
     tests("WebTests", ["Web", "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
-    tests("DevStackTests", ["DevStack", "Kafka", "Kernel", logging]),
+    tests("DevStackTests", ["Kafka", "Kernel", logging]),
     tests("ArchitectureTests", []),
-    tests("EndToEndTests", ["Atrium", "DevStack", "Kafka", "Postgres", "Kernel"]),
+    tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),
 ]
 
 let package = Package(

@@ -34,10 +34,12 @@ needed_swift=6.3
 check_swift() {
     has swift || fail "Swift $needed_swift or newer is needed, and no swift is on the PATH." \
         "Install it from https://www.swift.org/install/linux (swiftly install $needed_swift), then run this again."
-    local found
-    found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
-    [ -n "$found" ] || fail "\`swift --version\` does not tell its version; is the installation whole?" \
-        "It lies at $(command -v swift)."
+    local answer found
+    answer=$(swift --version 2>&1) || fail "$(command -v swift) does not run:" "    $answer" \
+        "Install what it misses (https://www.swift.org/install/linux lists the packages), then run this again."
+    found=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$answer" | head -n 1)
+    [ -n "$found" ] || fail "\`swift --version\` of $(command -v swift) does not tell its version, but this:" \
+        "    $answer" "Install Swift $needed_swift or newer from https://www.swift.org/install/linux."
     local lower
     lower=$(printf '%s\n%s\n' "$needed_swift" "$found" | sort -V | head -n 1)
     [ "$lower" = "$needed_swift" ] || fail "Swift $needed_swift or newer is needed, and $(command -v swift) is $found." \
@@ -92,7 +94,7 @@ as_root() {
 }
 
 apt_install() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1 || {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=120 --no-install-recommends "$@" >"$log" 2>&1 || {
         tail -n 15 "$log" >&2
         fail "apt-get could not install $* (its whole output: $log)." \
             "If the machine is offline, connect it; if another apt is running, wait for it; then run this again."
@@ -136,7 +138,7 @@ install_lacking() {
             "You are not root and cannot use sudo here. Ask someone who can to run:" \
             "    apt-get update && apt-get install -y $(named "${packages[@]}")"
     fi
-    log=$(mktemp /tmp/atrium-bootstrap.XXXXXX)
+    log=$(mktemp "${TMPDIR:-/tmp}/atrium-bootstrap.XXXXXX")
     say "installing $(named "${packages[@]}") (as $way; output in $log)"
     as_root apt-get update -q >"$log" 2>&1 || say "apt-get update failed (offline?); trying with the lists there are"
     local plain=() package

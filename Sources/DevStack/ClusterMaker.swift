@@ -129,6 +129,8 @@ struct ClusterMaker: Sendable {
     private func start(
         _ folder: ClusterFolder, fixedPort: Int?, primary: (connection: String, slot: String)?
     ) async throws -> PostgresInstance {
+        // First, so that the port such a server holds counts as free again.
+        _ = try await ServerRemains.end(in: folder.data)
         var attempts = 5
         while true {
             attempts -= 1

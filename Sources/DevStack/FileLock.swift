@@ -31,6 +31,9 @@ package final class FileLock: Sendable {
     }
 
     deinit {
+        // Closing alone would leave the lock with a program that another thread is starting at this moment: between its
+        // fork and its exec it has the file too.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 }

@@ -53,7 +53,9 @@ package struct Program: Sendable {
         if let deathSignal {
             words += ["--pdeathsig", deathSignal.rawValue]
         }
-        return words + ["--", executable] + arguments
+        // Atrium may have died before the death signal was in place; the program then has another parent by now.
+        let check = "[ \"$PPID\" = \(getpid()) ] && exec \"$@\""
+        return words + ["--", "/bin/sh", "-c", check, "sh", executable] + arguments
     }
 
     /// The absolute path of a program of the usual search path.

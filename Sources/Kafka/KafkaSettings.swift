@@ -85,6 +85,8 @@ extension KafkaSettings {
             "reconnect.backoff.ms": "50",
             "reconnect.backoff.max.ms": "1000",
             "socket.keepalive.enable": "true",
+            // Small requests that wait for one another would each sit out the delayed acknowledgement, 40 ms.
+            "socket.nagle.disable": "true",
             "log.queue": "true",
         ]
         .merging(own) { _, own in own }

@@ -1,3 +1,4 @@
+import Kernel
 package import Logging
 import Postgres
 package import Tenancy

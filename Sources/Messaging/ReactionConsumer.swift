@@ -3,7 +3,7 @@ import Kernel
 package import Logging
 import Metrics
 import Postgres
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Tenancy
 
 /// Takes in the events that one context reacts to, as one consumer group over all its processes.

@@ -4,7 +4,7 @@ import Kernel
 package import Logging
 import Metrics
 import Postgres
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Tenancy
 
 /// Publishes one context's outbox in the order of commits, at least once, by one process at a time.
@@ -56,7 +56,7 @@ package struct Relay: Service {
     }
 
     package func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: configuration.heartbeat)

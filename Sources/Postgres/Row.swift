@@ -11,6 +11,13 @@ package struct Row: Sendable {
         return (repeat try next((each Column).self, &column, file, line))
     }
 
+    /// Decodes the first column; a pack of one type would come back as a tuple of one, which is no value of that type.
+    package func decode<Value: PostgresDecodable>(
+        _ type: Value.Type, file: StaticString = #fileID, line: UInt = #line
+    ) throws -> Value {
+        try decode(0, file, line)
+    }
+
     /// Decodes the column of this name.
     package func decode<Value: PostgresDecodable>(
         _ name: String, as type: Value.Type = Value.self, file: StaticString = #fileID, line: UInt = #line

@@ -77,6 +77,11 @@ extension SQL {
         }
 
         /// Part of a statement, with its own parameters.
+        /// An absent value is NULL. Without this overload the compiler takes every optional for a mistake.
+        package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            sql.append(value)
+        }
+
         package mutating func appendInterpolation(_ other: SQL) {
             sql.append(other)
         }

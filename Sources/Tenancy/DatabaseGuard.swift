@@ -1,4 +1,4 @@
-import Postgres
+package import Postgres
 
 /// Looks, before the server serves, whether the database really holds the fences that the code relies on.
 package struct DatabaseGuard: Sendable {

@@ -28,7 +28,8 @@ package struct MigrationFiles: Sendable {
         guard let entries = try? manager.contentsOfDirectory(atPath: directory.path) else {
             throw MigrationError.unreadable(directory.path)
         }
-        let contexts = entries.filter(isPlainIdentifier).sorted { ($0 != "platform", $0) < ($1 != "platform", $1) }
+        let contexts = (entries.contains("platform") ? ["platform"] : [])
+            + entries.filter { isPlainIdentifier($0) && $0 != "platform" }.sorted()
         var files: [File] = []
         for context in contexts {
             let folder = directory.appending(path: context)

@@ -22,10 +22,10 @@ package struct Migrator: Sendable {
         let connection = try await PostgresConnection.connect(settings, logger: logger)
         do {
             let applied = try await run(on: connection)
-            await connection.close()
+            connection.close()
             return applied
         } catch {
-            await connection.close()
+            connection.close()
             throw error
         }
     }

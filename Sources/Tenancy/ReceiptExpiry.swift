@@ -1,7 +1,7 @@
-import Kernel
+package import Kernel
 package import Logging
 import Postgres
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Deletes receipts once the time is over in which a client may repeat its request.
 package struct ReceiptExpiry: Service {

@@ -1,3 +1,5 @@
+import Postgres
+
 /// Finds the receipts of commands that have taken effect.
 package struct ReceiptStore: Sendable {
     private let dataPlane: DataPlane

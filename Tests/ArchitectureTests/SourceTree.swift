@@ -7,7 +7,7 @@ struct SourceTree {
     var files: [String: String]
 
     static func project() throws -> SourceTree {
-        let root = packageRoot
+        let root = Places.packageRoot
         var files: [String: String] = [:]
         for folder in ["Sources", "Modules", "schemas/sql"] {
             guard let names = FileManager.default.enumerator(atPath: root.appending(path: folder).path) else { continue }

@@ -40,14 +40,7 @@ struct HealingTests {
             port = cluster.primary.address.port
             try await cluster.stop()
         }
-        // As a killed program without a death signal would leave it: nobody's child, nobody's lock.
-        let primary = "\(folder.path)/postgres/primary"
-        let orphan = try await ChildProcess.start(
-            Program(
-                try await PostgresBinaries.find().program("postgres"),
-                ["-D", "\(primary)/data", "-c", "config_file=\(primary)/postgresql.conf"], workingDirectory: "/",
-                as: SystemUser(named: "postgres").flatMap { SystemUser.isRoot ? $0 : nil }, deathSignal: nil))
-        _ = try await orphan.waitForLine { $0.contains("ready to accept") }
+        let orphan = try await startOrphan("\(folder.path)/postgres")
         let cluster = try await EmbeddedPostgres.start(configuration(folder))
         #expect(!orphan.isRunning)
         #expect(cluster.primary.address.port == port)
@@ -124,7 +117,8 @@ struct HealingTests {
             try await cluster.stop()
         }
         let cluster = try await EmbeddedPostgres.start(configuration(folder, replica: true))
-        let count = try await cluster.primary.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
+        let count = try await cluster.primary.execute(
+            "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
         #expect(count == "1")
         try await cluster.remove()
         try await folder.remove()
@@ -167,8 +161,8 @@ struct HealingTests {
         try await folder.remove()
     }
 
-    @Test("says what to do when the disk is too small, and when it fills up on the way")
-    func fullDisk() async throws {
+    @Test("says what to do when the disk is too small")
+    func smallDisk() async throws {
         let folder = try await TestFolder.make()
         var demanding = configuration(folder)
         demanding.minimumFreeBytes = 1 << 60
@@ -177,6 +171,22 @@ struct HealingTests {
         }
         #expect(early?.code == .diskFull)
         #expect(early?.message.contains("Free space") == true)
+        try await folder.remove()
+    }
+
+    @Test("says what to do when the disk fills up on the way", .enabled { try await canMount() })
+    func fullDisk() async throws {
+        let folder = try await TestFolder.make()
+        let disk = "\(folder.path)/disk"
+        mkdir(disk, 0o755)
+        let mounted = try await ChildProcess.run(
+            Program("/bin/mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]))
+        try #require(mounted.status.isSuccess, "\(mounted.errors)")
+        let configuration = EmbeddedPostgres.Configuration(directory: "\(disk)/postgres", minimumFreeBytes: 0)
+        let error = await #expect(throws: DevStackError.self) { try await EmbeddedPostgres.start(configuration) }
+        #expect(error?.code == .diskFull)
+        #expect(error?.message.contains("is full. Free space") == true)
+        _ = try await ChildProcess.run(Program("/bin/umount", [disk]))
         try await folder.remove()
     }
 

@@ -30,16 +30,3 @@ final class OccupiedPort: Sendable {
         close(descriptor)
     }
 }
-
-/// True while the process exists and is more than an entry nobody has collected.
-func isAlive(_ processID: Int32) -> Bool {
-    guard let line = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8) else { return false }
-    return line.split(separator: ")").last?.split(separator: " ").first != "Z"
-}
-
-func whole(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
-
-func rights(_ path: String) -> UInt32 {
-    var info = stat()
-    return stat(path, &info) == 0 ? info.st_mode & 0o777 : 0
-}

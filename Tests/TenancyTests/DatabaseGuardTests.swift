@@ -1,3 +1,4 @@
+import DevStack
 import Foundation
 import Kernel
 import Postgres
@@ -8,13 +9,14 @@ import Testing
 @Suite("The database guard")
 struct DatabaseGuardTests {
     private static func findings(_ plane: TestDataPlane) async throws -> [String] {
-        let files = try MigrationFiles(directory: packageRoot.appending(path: "schemas/sql"))
+        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
         return try await DatabaseGuard(pool: plane.pool, files: files).findings()
     }
 
     @Test("finds nothing in a database as it should be")
     func clean() async throws {
-        try await TestDataPlane.with { #expect(try await Self.findings($0) == []) }
+        let findings = try await TestDataPlane.with { try await Self.findings($0) }
+        #expect(findings == [])
     }
 
     @Test(
@@ -85,7 +87,7 @@ struct DatabaseGuardTests {
     }
 
     private static func findings(of role: String, in database: TestDatabase) async throws -> [String] {
-        let files = try MigrationFiles(directory: packageRoot.appending(path: "schemas/sql"))
+        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
         let login = database.address.user(role, password: "x")
         let pool = PostgresPool(
             try ConnectionSettings(login.url), PoolConfiguration(name: "guard", maximum: 1), logger: .silent)

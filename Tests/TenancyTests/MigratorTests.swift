@@ -1,3 +1,4 @@
+import DevStack
 import Foundation
 import Kernel
 import Postgres
@@ -11,7 +12,7 @@ struct MigratorTests {
     private static func files(_ changes: [String: String] = [:]) throws -> MigrationFiles {
         let folder = FileManager.default.temporaryDirectory.appending(path: "atrium-sql-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        try FileManager.default.copyItem(at: packageRoot.appending(path: "schemas/sql"), to: folder)
+        try FileManager.default.copyItem(at: Places.packageRoot.appending(path: "schemas/sql"), to: folder)
         for (path, text) in changes {
             let url = folder.appending(path: path)
             try FileManager.default.createDirectory(

@@ -23,7 +23,7 @@ struct UnitOfWorkTests {
             let tenant = TenantContext.test()
             let ran = Mutex(false)
             await #expect(throws: Refusal.self) {
-                try await plane.dataPlane.write(tenant, as: Self.orders) { transaction in
+                try await plane.dataPlane.write(tenant, as: Self.orders) { (transaction) -> Void in
                     transaction.enqueue(Self.receipt("k"), in: "orders")
                     _ = try await transaction.rowsWriting("SELECT 1")
                     transaction.afterCommit { ran.withLock { $0 = true } }
@@ -31,7 +31,8 @@ struct UnitOfWorkTests {
                 }
             }
             #expect(ran.withLock { $0 } == false)
-            #expect(try await ReceiptStore(plane.dataPlane, as: Self.orders).find("k", of: tenant) == nil)
+            let kept = try await ReceiptStore(plane.dataPlane, as: Self.orders).find("k", of: tenant)
+            #expect(kept == nil)
         }
     }
 
@@ -51,12 +52,13 @@ struct UnitOfWorkTests {
     @Test("refuses to read after it has written, since its events could then overtake others")
     func readAfterWrite() async throws {
         try await TestDataPlane.with { plane in
-            await #expect(throws: ReadAfterWrite.self) {
+            let refusal = await #expect(throws: ReadAfterWrite.self) {
                 try await plane.dataPlane.write(.test(), as: Self.orders) { transaction in
                     _ = try await transaction.rowsWriting("SELECT 1")
                     _ = try await transaction.rows("SELECT 1")
                 }
             }
+            #expect(refusal?.description.contains("rowsWriting") == true)
         }
     }
 

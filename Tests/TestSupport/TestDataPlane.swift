@@ -8,7 +8,7 @@ package import Tenancy
 extension DatabaseTemplate {
     /// Every context's schema, and a password for `atrium_app`.
     package static let migrated = DatabaseTemplate("atrium_migrated") { address in
-        let files = try MigrationFiles(directory: packageRoot.appending(path: "schemas/sql"))
+        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
         try await Migrator(files, administrator: ConnectionSettings(address.url), logger: .silent).run()
         _ = try await PostgresConnection.execute("ALTER ROLE atrium_app PASSWORD 'atrium'", at: address)
     }
@@ -30,10 +30,10 @@ extension PostgresConnection {
                 last = try await connection.flight([Statement(statement, prepare: false)], deadline: nil)[0]
             }
         } catch {
-            await connection.close()
+            connection.close()
             throw error
         }
-        await connection.close()
+        connection.close()
         return last
     }
 }

@@ -29,6 +29,8 @@ package final class TestFolder: Sendable {
         guard case .taken(let lock) = try FileLock.take("\(path)/lock") else {
             throw DevStackError(.folderInUse, "\(path) was taken by another process.")
         }
+        // For tests that fail before they remove it.
+        ExitCleanup.add { try? FileManager.default.removeItem(atPath: path) }
         return TestFolder(path: path, lock: lock)
     }
 

@@ -1,6 +1,6 @@
 import Kernel
-import Orders
-import Web
+package import Orders
+package import Web
 
 extension ProblemType {
     static let noLines = ProblemType(

@@ -68,10 +68,10 @@ struct DevDatabase: Sendable {
         let connection = try await PostgresConnection.connect(try administrator(database), logger: logger)
         do {
             let rows = try await connection.flight([Statement(sql, prepare: false)], deadline: nil)[0]
-            await connection.close()
+            connection.close()
             return rows
         } catch {
-            await connection.close()
+            connection.close()
             throw error
         }
     }

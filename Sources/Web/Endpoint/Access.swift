@@ -7,12 +7,17 @@ package struct Caller: Hashable, Sendable {
     package let tenantSlug: String
     package let isSuspended: Bool
     package let actor: Tenancy.Actor
+    /// Whether the credentials reach further than reading.
+    package let mayWrite: Bool
 
-    package init(tenantID: TenantID, tenantSlug: String, isSuspended: Bool, actor: Tenancy.Actor) {
+    package init(
+        tenantID: TenantID, tenantSlug: String, isSuspended: Bool, actor: Tenancy.Actor, mayWrite: Bool = true
+    ) {
         self.tenantID = tenantID
         self.tenantSlug = tenantSlug
         self.isSuspended = isSuspended
         self.actor = actor
+        self.mayWrite = mayWrite
     }
 }
 

@@ -43,7 +43,10 @@ struct Gate: Sendable {
             throw unauthenticated(isInvalid: true)
         }
         try refuseOtherTenant(than: caller, incoming.headers)
-        if caller.isSuspended, access == .write { throw Problem(.tenantSuspended) }
+        if access == .write {
+            guard caller.mayWrite else { throw Problem(.forbidden, "These credentials may only read.") }
+            guard !caller.isSuspended else { throw Problem(.tenantSuspended) }
+        }
         let tenant = TenantContext(
             tenantID: caller.tenantID, actor: caller.actor, correlation: incoming.correlation, logger: logger)
         return Admission(caller: TenantCaller(caller: caller, tenant: tenant), logger: tenant.logger)

@@ -25,7 +25,6 @@ struct PasswordHashingTests {
         #expect(try await passwords.check(text, against: hash) == .right)
         #expect(try await passwords.check(text + " ", against: hash) == .wrong)
         #expect(try await passwords.check("", against: hash) == .wrong)
-        #expect(try await passwords.check(text.replacing("\0inside", with: "", maxReplacements: 1) + "x", against: hash) == .wrong)
     }
 
     @Test("does not end at a NUL")
@@ -87,23 +86,20 @@ struct PasswordHashingTests {
     @Test("runs no more at once than there is room for, and all in the end")
     func width() async throws {
         let queue = HashingQueue(width: 2, patience: 500)
-        let running = Mutex((now: 0, most: 0))
+        let crowd = Crowd()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<200 {
                 group.addTask {
                     try await queue.run {
-                        running.withLock {
-                            $0.now += 1
-                            $0.most = max($0.most, $0.now)
-                        }
+                        crowd.enter()
                         usleep(200)
-                        running.withLock { $0.now -= 1 }
+                        crowd.leave()
                     }
                 }
             }
             try await group.waitForAll()
         }
-        #expect(running.withLock { $0.most } == 2)
+        #expect(crowd.most == 2)
         #expect(queue.waitingCount == 0)
     }
 
@@ -148,5 +144,23 @@ struct PasswordHashingTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(queue.isFree)
+    }
+}
+
+/// Counts who is in at once.
+private final class Crowd: Sendable {
+    private let state = Mutex((now: 0, most: 0))
+
+    var most: Int { state.withLock { $0.most } }
+
+    func enter() {
+        state.withLock {
+            $0.now += 1
+            $0.most = max($0.most, $0.now)
+        }
+    }
+
+    func leave() {
+        state.withLock { $0.now -= 1 }
     }
 }

@@ -81,9 +81,13 @@ struct SigningKeysTests {
         }
         let late = ring(store, clock)
         #expect(try await late.verify(token) == grant)
+        let retired = store.keys.withLock { $0[0] }
         clock.advance(.seconds(900))
-        #expect(try await late.verify(token) == nil)
-        #expect(try await late.published().count == 1)
+        // Whoever has got hold of a retired key can't go on with it.
+        let forged = try SessionToken.sign(
+            sampleGrant(at: clock.now), in: scope, keyID: retired.id, with: retired.privateKey)
+        #expect(try await late.verify(forged) == nil)
+        #expect(try await late.published().map(\.id) != [retired.id])
     }
 
     @Test("are followed by the next one a day ahead", arguments: [

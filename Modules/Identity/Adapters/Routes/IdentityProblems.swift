@@ -1,6 +1,6 @@
-import Identity
+package import Identity
 import Kernel
-import Web
+package import Web
 
 extension ProblemType {
     static let slugTaken = ProblemType(

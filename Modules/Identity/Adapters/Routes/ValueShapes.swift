@@ -8,7 +8,7 @@ private func shape<Value: Sendable>(
     back: @escaping @Sendable (Value) -> String
 ) -> Shape<Value> {
     .text(schema, example: example) { text throws(TextComplaint) in
-        do {
+        do throws(IdentityError) {
             return try make(text)
         } catch {
             guard case .invalid(_, let reason) = error else { throw TextComplaint("is refused") }

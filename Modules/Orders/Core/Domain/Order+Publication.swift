@@ -1,5 +1,5 @@
 package import Kernel
-package import OrdersContracts
+import OrdersContracts
 
 extension Order {
     /// What others are told of a change; `nil` where it is nobody else's business.

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""The suite `http`: placing orders over HTTP against pgbench with the same statements, and commit to invoice.
+
+Starts a release build of `atrium dev` in a folder of its own, so that both sides use one PostgreSQL with fsync on.
+"""
+
+import asyncio
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+SECONDS = int(os.environ.get("BENCH_SECONDS", "30"))
+CONNECTIONS = 32
+FLOW_RATE = 200
+FLOW_SECONDS = int(os.environ.get("BENCH_FLOW_SECONDS", "20"))
+
+
+def report(figure, value, unit):
+    if os.environ.get("JSON") == "1":
+        print(json.dumps({"suite": "http", "figure": figure, "value": round(value, 4), "unit": unit}), flush=True)
+    else:
+        print(f"{figure:<38} {value:>12,.3f}  {unit}", flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Atrium:
+    """A release build serving on a port of its own."""
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="atrium-bench-", dir="/var/tmp"))
+        self.folder.chmod(0o755)
+        self.log = open(self.folder / "output.log", "wb")
+        environment = dict(os.environ, ATRIUM_DEV_FOLDER=str(self.folder / "state"), ATRIUM_PORT=str(free_port()))
+        self.process = subprocess.Popen(
+            [ROOT / ".build/release/atrium", "dev"], cwd=ROOT, env=environment, stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 60
+        path = self.folder / "state/dev.env"
+        while not path.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("bench: atrium dev did not start:\n" + (self.folder / "output.log").read_text())
+            time.sleep(0.1)
+        self.environment = {}
+        for line in path.read_text().splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            self.environment[name] = value.strip("'\"")
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sql(self, text):
+        result = subprocess.run(
+            ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.environment["ATRIUM_ADMIN_DATABASE_URL"], "-c", text],
+            capture_output=True, text=True, check=True)
+        return result.stdout.strip()
+
+    def peak_memory(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+        return float("nan")
+
+
+def wrk(atrium, seconds, run):
+    output = subprocess.run(
+        ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s", "-s", HERE / "place.lua",
+         atrium.environment["ATRIUM_URL"], "--", atrium.environment["ATRIUM_TENANT_1_KEY"], run],
+        capture_output=True, text=True, check=True)
+    sys.stderr.write(output.stderr)
+    for line in output.stdout.splitlines():
+        if line.startswith("RESULT"):
+            requests, microseconds, p50, p99, errors = map(float, line.split()[1:])
+            if errors:
+                sys.exit(f"bench: {errors:.0f} requests failed:\n{output.stdout}")
+            return requests / (microseconds / 1e6), p50 / 1000, p99 / 1000
+    sys.exit("bench: wrk said nothing:\n" + output.stdout)
+
+
+def pgbench(atrium, seconds):
+    binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
+    program = str(binaries[-1]) if binaries else "pgbench"
+    output = subprocess.run(
+        [program, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1", "-T", str(seconds),
+         "-f", HERE / "place.sql", atrium.environment["ATRIUM_DATABASE_URL"]],
+        capture_output=True, text=True)
+    if output.returncode:
+        sys.exit("bench: pgbench failed:\n" + output.stderr)
+    for line in output.stdout.splitlines():
+        if line.startswith("tps"):
+            return float(line.split()[2])
+    sys.exit("bench: pgbench said nothing:\n" + output.stdout)
+
+
+class Client:
+    """One keep-alive connection: enough HTTP for this server's answers."""
+
+    async def open(self, atrium):
+        host, _, port = atrium.environment["ATRIUM_URL"].removeprefix("http://").partition(":")
+        self.reader, self.writer = await asyncio.open_connection(host, int(port))
+        self.common = f"Host: {host}\r\nAuthorization: Bearer {atrium.environment['ATRIUM_TENANT_1_KEY']}\r\n"
+
+    async def post(self, path, headers="", body=b""):
+        if body:
+            headers += "Content-Type: application/json\r\n"
+        head = f"POST {path} HTTP/1.1\r\n{self.common}{headers}Content-Length: {len(body)}\r\n\r\n"
+        self.writer.write(head.encode() + body)
+        answer = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(
+            (int(line.split(":")[1]) for line in answer.split("\r\n") if line.lower().startswith("content-length")), 0)
+        content = await self.reader.readexactly(length)
+        if not answer.startswith("HTTP/1.1 20"):
+            sys.exit(f"bench: POST {path} was answered:\n{answer}{content.decode()}")
+        etag = next((line.split(":")[1].strip() for line in answer.split("\r\n") if line.lower().startswith("etag")), "")
+        return etag, content
+
+
+async def order_flow(atrium):
+    """Takes FLOW_RATE orders a second from the first request to fulfilled; answers how many."""
+    body = json.dumps({
+        "customerId": "0198c0de-0000-7000-8000-00000000f10e", "currency": "EUR", "place": True,
+        "lines": [{"sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250}]}).encode()
+    clients = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        client = Client()
+        await client.open(atrium)
+        clients.put_nowait(client)
+
+    async def one(number):
+        client = await clients.get()
+        etag, content = await client.post("/api/v1/orders", f"Idempotency-Key: flow-{number}\r\n", body)
+        path = "/api/v1/orders/" + json.loads(content)["id"]
+        etag, _ = await client.post(path + "/approve", f"If-Match: {etag}\r\n")
+        await client.post(path + "/fulfil", f"If-Match: {etag}\r\n")
+        clients.put_nowait(client)
+
+    start = time.monotonic()
+    tasks = []
+    for number in range(FLOW_RATE * FLOW_SECONDS):
+        await asyncio.sleep(max(0, start + number / FLOW_RATE - time.monotonic()))
+        tasks.append(asyncio.create_task(one(number)))
+    await asyncio.gather(*tasks)
+    return len(tasks), time.monotonic() - start
+
+
+def commit_to_invoice(atrium):
+    """Milliseconds between two commits, by PostgreSQL's own commit timestamps: order fulfilled, invoice there."""
+    query = """
+        SELECT extract(epoch FROM pg_xact_commit_timestamp(i.xmin) - pg_xact_commit_timestamp(h.xmin)) * 1000
+        FROM orders.order_history h JOIN orders.orders o USING (tenant_id)
+        JOIN billing.invoices i ON i.tenant_id = h.tenant_id AND i.order_id = h.order_id
+        WHERE o.id = h.order_id AND h.change = 'fulfilled' AND o.customer_id = '0198c0de-0000-7000-8000-00000000f10e'"""
+    return [float(line) for line in atrium.sql(query).splitlines()]
+
+
+def percentile(values, share):
+    return statistics.quantiles(values, n=1000, method="inclusive")[int(share * 1000) - 1]
+
+
+def main():
+    with Atrium() as atrium:
+        # Commit to invoice first, while the tables are small and nothing else waits in the topics.
+        count, took = asyncio.run(order_flow(atrium))
+        deadline = time.monotonic() + 60
+        while len(delays := commit_to_invoice(atrium)) < count and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if len(delays) != count:
+            sys.exit(f"bench: {count} orders were fulfilled, {len(delays)} invoiced")
+        report("flow_orders_per_second", count / took, "orders/s")
+        report("commit_to_invoice_p50", percentile(delays, 0.50), "ms")
+        report("commit_to_invoice_p99", percentile(delays, 0.99), "ms")
+
+        # A B B A: the machine's moods fall on both sides alike.
+        wrk(atrium, 5, "warm")
+        pgbench(atrium, 3)
+        half = max(1, SECONDS // 2)
+        first = wrk(atrium, half, "a")
+        limit = [pgbench(atrium, half), pgbench(atrium, half)]
+        second = wrk(atrium, half, "b")
+        orders = (first[0] + second[0]) / 2
+        ceiling = sum(limit) / 2
+        report("place_order", orders, "orders/s")
+        report("place_order_p50", (first[1] + second[1]) / 2, "ms")
+        report("place_order_p99", max(first[2], second[2]), "ms")
+        report("pgbench", ceiling, "transactions/s")
+        report("place_order_vs_pgbench", orders / ceiling, "ratio")
+        report("peak_memory", atrium.peak_memory(), "MiB")
+
+
+if __name__ == "__main__":
+    main()

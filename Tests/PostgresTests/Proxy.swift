@@ -1,0 +1,122 @@
+import Foundation
+import Synchronization
+
+/// Stands between a client and the server, counts what goes over the wire, and can swallow all of it.
+final class Proxy: Sendable {
+    struct Counts: Equatable {
+        /// How often the client spoke after the server had: round trips.
+        var turns = 0
+        /// How many pieces the client's bytes came in.
+        var pieces = 0
+    }
+
+    private struct State: ~Copyable {
+        var counts = Counts()
+        var serverSpokeLast = true
+        /// Connections up to this number lead nowhere.
+        var swallowed = 0
+        var accepted = 0
+    }
+
+    let port: Int
+    private let listener: Int32
+    private let target: UInt16
+    private let state = Mutex(State())
+
+    init(to target: Int) throws {
+        self.target = UInt16(target)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listener = listener
+        var address = loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) == 0 && listen(listener, 64) == 0
+                    && getsockname(listener, address, &length) == 0
+            }
+        }
+        guard isBound else { throw Missing(what: "a port for the proxy") }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        Thread.detachNewThread { [listener, self] in
+            while case let client = accept(listener, nil, nil), client >= 0 { serve(client) }
+        }
+    }
+
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    var counts: Counts { state.withLock { $0.counts } }
+
+    func reset() {
+        state.withLock { state in
+            state.counts = Counts()
+            state.serverSpokeLast = true
+        }
+    }
+
+    /// From now on the connections there are lead nowhere, in either direction, without being closed.
+    func swallow() {
+        state.withLock { $0.swallowed = $0.accepted }
+    }
+
+    /// From now on no connection leads anywhere.
+    func swallowEverything() {
+        state.withLock { $0.swallowed = .max }
+    }
+
+    private func serve(_ client: Int32) {
+        let number = state.withLock { state in
+            state.accepted += 1
+            return state.accepted
+        }
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = loopback(port: target)
+        let isConnected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                connect(server, address, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard isConnected else {
+            close(client)
+            close(server)
+            return
+        }
+        Thread.detachNewThread { [self] in
+            pump(number, client, server)
+            close(client)
+            close(server)
+        }
+    }
+
+    private func pump(_ number: Int, _ client: Int32, _ server: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var waiting = [
+            pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&waiting, 2, -1) > 0 {
+            for side in 0...1 where waiting[side].revents != 0 {
+                let count = read(waiting[side].fd, &buffer, buffer.count)
+                guard count > 0 else { return }
+                let isSwallowed = state.withLock { state in
+                    if side == 0 {
+                        state.counts.pieces += 1
+                        if state.serverSpokeLast { state.counts.turns += 1 }
+                    }
+                    state.serverSpokeLast = side == 1
+                    return number <= state.swallowed
+                }
+                if !isSwallowed, send(waiting[1 - side].fd, buffer, count, Int32(MSG_NOSIGNAL)) < 0 { return }
+            }
+        }
+    }
+}
+
+private func loopback(port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    address.sin_port = port.bigEndian
+    return address
+}

@@ -1,0 +1,90 @@
+import Logging
+import Postgres
+import TestSupport
+
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// A database of the real server that these tests share, as its superuser.
+func testServer() async throws -> ConnectionSettings {
+    try ConnectionSettings(try await sharedDatabase.value.url)
+}
+
+/// Goes with the server when the tests end.
+private let sharedDatabase = Task { try await PostgresServer.database() }
+
+/// Lends a connection to the shared server.
+func withConnection<Value>(
+    _ settings: ConnectionSettings? = nil, _ body: (PostgresConnection) async throws -> Value
+) async throws -> Value {
+    let shared = try await testServer()
+    let connection = try await PostgresConnection.connect(settings ?? shared, logger: silent, deadline: soon)
+    defer { connection.close() }
+    return try await body(connection)
+}
+
+/// Lends a pool on a database of its own.
+func withPool<Value>(
+    _ configuration: PoolConfiguration = PoolConfiguration(name: "test", maximum: 4),
+    _ body: (PostgresPool) async throws -> Value
+) async throws -> Value {
+    try await PostgresServer.withDatabase { database in
+        let pool = PostgresPool(try ConnectionSettings(database.url), configuration, logger: silent)
+        defer { pool.close() }
+        return try await body(pool)
+    }
+}
+
+/// Far enough away for a slow machine, near enough for a test that hangs to end.
+var soon: ContinuousClock.Instant { .now.advanced(by: .seconds(20)) }
+
+extension PostgresConnection {
+    @discardableResult
+    func run(_ statements: SQL...) async throws -> [Rows] {
+        try await flight(statements.map { Statement($0) }, deadline: soon)
+    }
+}
+
+extension PostgresPool {
+    func run(_ statements: SQL...) async throws -> [Rows] {
+        try await withConnection { try await $0.flight(statements.map { Statement($0) }, deadline: soon) }
+    }
+
+    /// Waits until nobody has a connection any more.
+    func comeToRest() async throws {
+        try await Waiting.until("the pool is at rest, not \(statistics)") {
+            let all = statistics
+            return all.leased == 0 && all.waiting == 0 && all.opening == 0
+        }
+    }
+}
+
+/// The error of PostgreSQL that `body` must throw.
+func postgresError(_ body: () async throws -> Void) async throws -> PostgresError {
+    do {
+        try await body()
+    } catch let error as PostgresError {
+        return error
+    }
+    throw Missing(what: "an error of PostgreSQL")
+}
+
+struct Missing: Error {
+    let what: String
+}
+
+/// Something that a test waits for until another part of it has happened.
+actor Gate {
+    private var isOpen = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    func open() {
+        isOpen = true
+        for waiter in waiters { waiter.resume() }
+        waiters = []
+    }
+
+    func pass() async {
+        if isOpen { return }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+}
