@@ -165,7 +165,7 @@ prepare_python() {
     rm -rf "$folder"
     mkdir -p .build
     if python3 -m venv "$folder" >/dev/null \
-        && "$folder/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"; then
+        && "$folder/bin/python" -m pip install -q --retries 1 --disable-pip-version-check -r "$wanted"; then
         cp "$wanted" "$folder/requirements.txt"
         return
     fi

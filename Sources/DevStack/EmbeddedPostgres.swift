@@ -110,7 +110,10 @@ package final class EmbeddedPostgres: Sendable {
     private static func removeFolder(_ directory: String) throws {
         guard let place = DataFolder.existing(directory) else { return }
         try removeTree(place)
-        if place != directory { unlink(directory) }
+        guard place != directory else { return }
+        unlink(directory)
+        // Goes only when it was the last one's.
+        rmdir(DataFolder.refuge)
     }
 
     private static func takeLock(_ directory: String) throws -> FileLock {

@@ -80,14 +80,14 @@ package final class PostgresInstance: Sendable {
         }
     }
 
-    /// Stops the server, the harder way when the asked one takes longer than 7 s.
-    package func stop(_ mode: StopMode = .fast) async throws {
+    /// Stops the server, the harder way when the asked one takes longer than `patience`.
+    package func stop(_ mode: StopMode = .fast, within patience: Duration = .seconds(4)) async throws {
         guard let process, process.isRunning else { return }
         let late = DevStackError(.tooLate, "PostgreSQL on port \(address.port) could not be stopped.")
-        for (signal, patience) in [(mode.signal, 7), (SIGQUIT, 2), (SIGKILL, 5)] {
+        for (signal, patience) in [(mode.signal, patience), (SIGQUIT, .seconds(1)), (SIGKILL, .seconds(5))] {
             process.send(signal)
             do {
-                _ = try await withDeadline(.seconds(patience), late: late) { try await process.waitForExit() }
+                _ = try await withDeadline(patience, late: late) { try await process.waitForExit() }
                 return
             } catch let error as DevStackError where error.code == .tooLate && signal != SIGKILL {
                 continue

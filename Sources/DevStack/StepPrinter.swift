@@ -20,7 +20,7 @@ package struct StepPrinter: Sendable {
     package func step<R>(_ title: String, _ body: () async throws -> R) async throws -> R {
         let clock = ContinuousClock()
         let start = clock.now
-        if isTerminal { write("  … \(title)") }
+        if isTerminal { write("\r\u{1b}[K  … \(title)") }
         do {
             let result = try await body()
             finish("✓", title, clock.now - start)
@@ -42,7 +42,7 @@ package struct StepPrinter: Sendable {
     }
 
     /// Seconds with two digits: "0.07 s", "12.30 s".
-    static func seconds(_ duration: Duration) -> String {
+    package static func seconds(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let hundredths = seconds * 100 + (attoseconds + 5_000_000_000_000_000) / 10_000_000_000_000_000
         let fraction = hundredths % 100

@@ -2,6 +2,9 @@ import Reactor
 import Synchronization
 
 extension BlockingCalls {
+    /// For calls that wait for a broker: one that is out of reach must not hold up anybody else's.
+    static let kafka = BlockingCalls(maximumThreads: 4)
+
     /// Runs a call that blocks, away from Swift's threads; when the task is cancelled it returns at once, and what the
     /// call comes to is dropped.
     func result<Result: Sendable>(of call: @escaping @Sendable () throws -> Result) async throws -> Result {

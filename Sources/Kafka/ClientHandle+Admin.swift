@@ -25,6 +25,18 @@ extension ClientHandle {
         }
     }
 
+    /// Blocks until a broker has been asked for the topic by its name.
+    func mention(_ topic: String, timeout: Duration) throws {
+        try borrow { lent in
+            guard let handle = lent.topics.handle(topic, of: lent.client) else {
+                throw KafkaError(.invalidArgument, "topic \(topic)")
+            }
+            var metadata: UnsafePointer<rd_kafka_metadata>?
+            try check(rd_kafka_metadata(lent.client, 0, handle, &metadata, timeout.asTimeout), topic)
+            if let metadata { rd_kafka_metadata_destroy(metadata) }
+        }
+    }
+
     /// Blocks until the controller has answered; a result for each topic, nil where it was made.
     func createTopics(_ topics: [TopicSpec], timeout: Duration) throws -> [KafkaError?] {
         try borrow { lent in

@@ -145,7 +145,7 @@ package final class KafkaConsumer: Service {
 
     /// Commits what is stored now instead of at the next interval.
     package func commit() async throws {
-        try await BlockingCalls.shared.result { [client] in try client.commitStored() }
+        try await BlockingCalls.kafka.result { [client] in try client.commitStored() }
     }
 
     package func pause(_ partition: TopicPartition) throws {
@@ -163,7 +163,7 @@ package final class KafkaConsumer: Service {
     /// Reads the partition from `offset` on; messages read before can no longer be stored.
     package func seek(_ partition: TopicPartition, to offset: Int64) async throws {
         try ensureAssigned(partition) { _ in }
-        try await BlockingCalls.shared.result { [self] in
+        try await BlockingCalls.kafka.result { [self] in
             // Paused, so that no message of the new place is taken for one of the old.
             try client.pause(partition)
             defer {

@@ -42,7 +42,10 @@ package struct Bindings: Sendable {
 
     /// Each value is lent for one call of `body`.
     func forEach(_ body: (Binding) -> Void) {
-        withValues { _, binding in body(binding) } then: {}
+        withValues { _, binding in
+            body(binding)
+        } then: {
+        }
     }
 
     /// Each value is lent until `body` has returned.

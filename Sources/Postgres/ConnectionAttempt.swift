@@ -33,7 +33,7 @@ final class ConnectionAttempt: Sendable {
         }
         state.withLock { $0.timer = timer }
         // Looking a host's name up blocks.
-        BlockingCalls.shared.run { [self] in begin() }
+        if settings.needsNameLookup { BlockingCalls.shared.run { [self] in begin() } } else { begin() }
     }
 
     func cancel() {

@@ -251,7 +251,8 @@ struct ConnectionCore: ~Copyable {
         line.flights.forEach { if $0.waiter != nil { left.append($0.id) } }
         for id in left {
             abandon(
-                id, { PostgresError(.cancelled, "the connection was given back", file: $0.file, line: $0.line) }, &actions)
+                id, { PostgresError(.cancelled, "the connection was given back", file: $0.file, line: $0.line) },
+                &actions)
         }
         settleIfQuiet(&actions)
     }
@@ -289,7 +290,8 @@ struct ConnectionCore: ~Copyable {
         for flight in line.takeAll() + held {
             guard let waiter = flight.takeWaiter() else { continue }
             // What the server said last, such as that an administrator ended it, tells more than the broken socket.
-            let error = lossError(flight.failure?.message, flight.failure?.sqlState, file: flight.file, line: flight.line)
+            let error = lossError(
+                flight.failure?.message, flight.failure?.sqlState, file: flight.file, line: flight.line)
             actions.append(.resume(waiter, .failure(error)))
         }
         held = []

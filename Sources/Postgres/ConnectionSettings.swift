@@ -1,4 +1,5 @@
 import CPostgres
+import Glibc
 
 /// Where a database is, and who connects to it.
 package struct ConnectionSettings: Sendable, Hashable {
@@ -58,6 +59,15 @@ package struct ConnectionSettings: Sendable, Hashable {
             connectTimeout = .seconds(seconds)
         }
         parameters = found
+    }
+
+    /// Whether some host is neither an address nor the folder of a Unix socket.
+    var needsNameLookup: Bool {
+        host.split(separator: ",").contains { host in
+            var address = in6_addr()
+            return !host.hasPrefix("/") && inet_pton(AF_INET, String(host), &address) != 1
+                && inet_pton(AF_INET6, String(host), &address) != 1
+        }
     }
 
     /// What libpq is given.

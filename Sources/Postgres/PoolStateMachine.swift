@@ -104,7 +104,7 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
         lastFailure = nil
         let jitter = 1 + configuration.lifetimeJitter * (2 * random() - 1)
         entries[id]?.expires = now.advanced(by: configuration.lifetime * jitter)
-        return makeAvailable(id, connection, at: now)
+        return makeAvailable(id, connection, isNew: true, at: now)
     }
 
     mutating func failedToOpen(_ id: Int, _ error: PostgresError, at now: Instant) -> [Action] {
@@ -195,10 +195,13 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
 
     // MARK: The rules
 
-    private mutating func makeAvailable(_ id: Int, _ connection: Connection, at now: Instant) -> [Action] {
+    private mutating func makeAvailable(
+        _ id: Int, _ connection: Connection, isNew: Bool = false, at now: Instant
+    ) -> [Action] {
         guard let entry = entries[id] else { return [.close(connection)] }
         var actions: [Action] = []
-        if isClosed || entry.expires <= now {
+        // A new connection serves once, however short its life.
+        if isClosed || (entry.expires <= now && !isNew) {
             remove(id)
             actions.append(.close(connection))
             supply(at: now, &actions)
@@ -292,6 +295,7 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
         return PostgresError(
             .poolExhausted,
             "no connection of pool \(configuration.name) became free in time: \(all.leased) of \(configuration.maximum) "
-                + "are in use and \(all.waiting) others wait; shorten the transactions or raise the maximum")
+                + "are in use, \(all.opening) are being opened, and \(all.waiting) others wait; shorten the transactions, "
+                + "or raise the maximum")
     }
 }

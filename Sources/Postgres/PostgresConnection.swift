@@ -11,6 +11,10 @@ package final class PostgresConnection: Sendable {
     private let reactor: Reactor
     private let logger: Logger
 
+    /// Threads of their own: where a network swallows everything, a request to cancel blocks for minutes, and must not
+    /// keep connections from being opened.
+    private static let cancellations = BlockingCalls(maximumThreads: 8)
+
     /// Takes over a wire that is connected and in pipeline mode.
     init(wire: Wire, settings: ConnectionSettings, reactor: Reactor, logger: Logger) throws {
         self.reactor = reactor
@@ -135,7 +139,8 @@ package final class PostgresConnection: Sendable {
         let (stream, continuation) = AsyncThrowingStream<String, any Error>.makeStream(
             bufferingPolicy: .bufferingNewest(limit))
         continuation.onTermination = { [self] _ in
-            if closesAtEnd { close() } else { change { core, _ in core.stopListening(channel) } }
+            change { core, _ in core.stopListening(channel) }
+            if closesAtEnd { close() }
         }
         change { core, actions in core.listen(channel, continuation, &actions) }
         do {
@@ -203,7 +208,9 @@ package final class PostgresConnection: Sendable {
                 self?.change { core, actions in core.expire(at: .now, &actions) }
             }
         case .cancelOnServer(let cancellation):
-            BlockingCalls.shared.run { [self] in
+            Self.cancellations.run { [self] in
+                // What was destroyed while the request waited for a thread needs none.
+                guard isOpen else { return }
                 if let failure = cancellation.send() {
                     logger.info("a statement could not be cancelled", metadata: ["reason": .string(failure)])
                 }

@@ -19,7 +19,8 @@ package struct PostgresError: Error {
 
     package struct Code: Hashable, Sendable {
         fileprivate enum Base: Hashable {
-            case server(String), connectionLost, connectFailed, timeout, cancelled, poolExhausted, poolClosed, decoding,
+            case server(String)
+            case connectionLost, connectFailed, timeout, cancelled, poolExhausted, poolClosed, decoding,
                 rolledBack, unsupported, invalidSettings
         }
 
@@ -52,7 +53,8 @@ package struct PostgresError: Error {
         file: StaticString = #fileID, line: UInt = #line
     ) {
         self.init(
-            code, ServerError(sqlState: nil, message: message), statementIndex: statementIndex, cause: cause, file: file,
+            code, ServerError(sqlState: nil, message: message), statementIndex: statementIndex, cause: cause,
+            file: file,
             line: line)
     }
 

@@ -35,6 +35,7 @@ package final class PostgresPool: Service {
     }
 
     package var statistics: PoolStatistics { machine.withLock { $0.statistics } }
+    var placesKeptForTheGone: Int { machine.withLock { $0.placesKeptForTheGone } }
 
     /// Lends a connection to `body` and takes it back afterwards: as it is where it is clean, after a ROLLBACK where a
     /// transaction is open, and drained where a statement was abandoned. It must not be used once `body` has returned.
@@ -94,7 +95,8 @@ package final class PostgresPool: Service {
                 perform(
                     machine.withLock { machine in
                         machine.enqueue(
-                            LeaseWaiter(continuation: continuation), id: id, deadline: min(deadline ?? limit, limit), at: now)
+                            LeaseWaiter(continuation: continuation), id: id, deadline: min(deadline ?? limit, limit),
+                            at: now)
                     })
                 // A cancellation that came before the line above found nobody in the line.
                 if Task.isCancelled { cancel(id) }

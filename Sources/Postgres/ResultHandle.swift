@@ -24,7 +24,8 @@ final class ResultHandle: @unchecked Sendable {
         let type = PostgresType(oid: PQftype(pointer, column))
         guard PQgetisnull(pointer, row, column) == 0 else { return PostgresCell(type: type, bytes: nil) }
         let length = Int(PQgetlength(pointer, row, column))
-        return PostgresCell(type: type, bytes: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length))
+        return PostgresCell(
+            type: type, bytes: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length))
     }
 
     func name(ofColumn column: Int) -> String {

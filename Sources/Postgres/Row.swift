@@ -40,19 +40,22 @@ package struct Row: Sendable {
     ) throws -> Value {
         guard column < result.columns else {
             throw PostgresError(
-                .decoding, "the result has \(result.columns) columns, and column \(column + 1) was asked for", file: file,
+                .decoding, "the result has \(result.columns) columns, and column \(column + 1) was asked for",
+                file: file,
                 line: line)
         }
         do throws(CellError) {
             return try Value(postgres: result.cell(row: index, column: column))
         } catch {
-            let reason = switch error {
-            case .null: "it is NULL; decode it as an Optional"
-            case .type(let type): "it is \(type); decode it as what it is, or cast it in the statement"
-            case .malformed(let what): "it is \(what)"
-            }
+            let reason =
+                switch error {
+                case .null: "it is NULL; decode it as an Optional"
+                case .type(let type): "it is \(type); decode it as what it is, or cast it in the statement"
+                case .malformed(let what): "it is \(what)"
+                }
             throw PostgresError(
-                .decoding, "cannot read column \(result.name(ofColumn: column)) as \(Value.self): \(reason)", file: file,
+                .decoding, "cannot read column \(result.name(ofColumn: column)) as \(Value.self): \(reason)",
+                file: file,
                 line: line)
         }
     }

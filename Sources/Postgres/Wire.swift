@@ -28,10 +28,12 @@ final class Wire: @unchecked Sendable {
         // With this verbosity, the message of a refused connection tells the SQLSTATE, which libpq gives no other way.
         PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
         // Called inside the calls below, on their thread; the log lives as long as the connection.
-        PQsetNoticeProcessor(connection, { log, message in
-            guard let log, let message else { return }
-            Unmanaged<NoticeLog>.fromOpaque(log).takeUnretainedValue().write(String(cString: message))
-        }, Unmanaged.passUnretained(notices).toOpaque())
+        PQsetNoticeProcessor(
+            connection,
+            { log, message in
+                guard let log, let message else { return }
+                Unmanaged<NoticeLog>.fromOpaque(log).takeUnretainedValue().write(String(cString: message))
+            }, Unmanaged.passUnretained(notices).toOpaque())
     }
 
     deinit { PQfinish(connection) }

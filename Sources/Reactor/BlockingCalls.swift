@@ -92,12 +92,14 @@ func startThread(name: String, _ body: @escaping @Sendable () -> Void) throws(Sy
     let box = Unmanaged.passRetained(Box(name, body))
     var thread = pthread_t()
     // Runs on the new thread, which takes over the reference.
-    let failure = pthread_create(&thread, nil, { argument in
-        let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-        _ = setThreadName(pthread_self(), box.name)
-        box.body()
-        return nil
-    }, box.toOpaque())
+    let failure = pthread_create(
+        &thread, nil,
+        { argument in
+            let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+            _ = setThreadName(pthread_self(), box.name)
+            box.body()
+            return nil
+        }, box.toOpaque())
     guard failure == 0 else {
         box.release()
         errno = failure

@@ -48,7 +48,10 @@ package final class LogSink: Sendable {
                 defer { state.dropped = 0 }
                 return state.dropped
             }
-            if dropped > 0 { buffer.append(contentsOf: "{\"level\":\"warning\",\"message\":\"\(dropped) log lines were dropped: the log's reader is too slow\"}\n".utf8) }
+            if dropped > 0 {
+                let message = "\(dropped) log lines were dropped: the log's reader is too slow"
+                buffer.append(contentsOf: "{\"level\":\"warning\",\"message\":\"\(message)\"}\n".utf8)
+            }
             writeAll(buffer)
             buffer.removeAll(keepingCapacity: buffer.capacity <= 1 << 20)
         }
@@ -75,7 +78,8 @@ package final class LogSink: Sendable {
         bytes.withUnsafeBytes { raw in
             var rest = raw[...]
             while !rest.isEmpty {
-                let written = Foundation.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                let written = Foundation.write(
+                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if written > 0 {
                     rest = rest.dropFirst(written)
                 } else if errno == EAGAIN {

@@ -12,7 +12,7 @@ struct BootstrapTests {
     ]
 
     /// A folder for the PATH with the ordinary programs and these scripts.
-    private func machine(_ folder: TestFolder, _ scripts: [String: String]) throws -> String {
+    private func machine(_ folder: TestFolder, _ scripts: [String: String]) async throws -> String {
         let path = "\(folder.path)/bin"
         try? FileManager.default.removeItem(atPath: path)
         mkdir(path, 0o755)
@@ -21,8 +21,13 @@ struct BootstrapTests {
             try FileManager.default.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: real)
         }
         for (name, text) in scripts {
-            try "#!/bin/sh\n\(text)\n".write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
-            chmod("\(path)/\(name)", 0o755)
+            // Written by a program of its own: while this process has a script open for writing, a program that another
+            // test starts at that moment has it open too, and the kernel then refuses to run it.
+            let writing = try await ChildProcess.run(
+                Program(
+                    "/bin/sh", ["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh", "\(path)/\(name)"],
+                    input: Array("#!/bin/sh\n\(text)\n".utf8)))
+            try #require(writing.status.isSuccess, "\(writing.errors)")
         }
         return path
     }
@@ -51,7 +56,7 @@ struct BootstrapTests {
     func nothingLacks() async throws {
         let folder = try await TestFolder.make()
         let apt = "echo \"$@\" >> \(folder.path)/apt; exit 1"
-        let path = try machine(folder, ["swift": swift, "pkg-config": "exit 0", "apt-get": apt])
+        let path = try await machine(folder, ["swift": swift, "pkg-config": "exit 0", "apt-get": apt])
         let answer = try await bootstrap(in: folder, path: path)
         #expect(answer.status.isSuccess, "\(answer.errors)")
         #expect(answer.output.isEmpty)
@@ -63,7 +68,7 @@ struct BootstrapTests {
     func noApt() async throws {
         let folder = try await TestFolder.make()
         let answer = try await bootstrap(
-            in: folder, path: try machine(folder, ["swift": swift, "pkg-config": onlyPostgres]))
+            in: folder, path: try await machine(folder, ["swift": swift, "pkg-config": onlyPostgres]))
         #expect(answer.status == .exited(1))
         #expect(answer.errors.contains("These are needed and lack: librdkafka-dev libsodium-dev\n"))
         #expect(answer.errors.contains("no apt-get"))
@@ -73,7 +78,7 @@ struct BootstrapTests {
     @Test("names the command to ask for where there are no rights")
     func noRights() async throws {
         let folder = try await TestFolder.make()
-        let path = try machine(folder, ["swift": swift, "pkg-config": "exit 1", "apt-get": "exit 1"])
+        let path = try await machine(folder, ["swift": swift, "pkg-config": "exit 1", "apt-get": "exit 1"])
         let nobody = SystemUser.isRoot ? SystemUser(named: "nobody") : nil
         let answer = try await bootstrap(in: folder, path: path, as: nobody)
         #expect(answer.status == .exited(1))
@@ -88,7 +93,7 @@ struct BootstrapTests {
         let calls = "\(folder.path)/calls"
         try "".write(toFile: calls, atomically: false, encoding: .utf8)
         chmod(calls, 0o666)
-        let path = try machine(
+        let path = try await machine(
             folder,
             [
                 "swift": swift, "pkg-config": onlyPostgres, "apt-get": "exit 1",
@@ -108,7 +113,7 @@ struct BootstrapTests {
     @Test("shows what apt said when it fails")
     func aptFails() async throws {
         let folder = try await TestFolder.make()
-        let path = try machine(
+        let path = try await machine(
             folder,
             [
                 "swift": swift, "pkg-config": onlyPostgres, "apt-get": "echo 'E: no such mirror'; exit 100",
@@ -125,7 +130,7 @@ struct BootstrapTests {
     func olderSwift(version: String) async throws {
         let folder = try await TestFolder.make()
         let scripts = version.isEmpty ? [:] : ["swift": "echo 'Swift version \(version) (swift-RELEASE)'"]
-        let answer = try await bootstrap(in: folder, path: try machine(folder, scripts))
+        let answer = try await bootstrap(in: folder, path: try await machine(folder, scripts))
         #expect(answer.status == .exited(1))
         #expect(answer.errors.contains("Swift 6.3 or newer is needed"))
         #expect(answer.errors.contains(version.isEmpty ? "no swift is on the PATH" : "is \(version)."))
@@ -136,7 +141,7 @@ struct BootstrapTests {
     @Test("shows why a Swift that is there does not run", arguments: ["exit 127", "exit 0"])
     func brokenSwift(end: String) async throws {
         let folder = try await TestFolder.make()
-        let path = try machine(folder, ["swift": "echo 'libncurses.so.6: cannot open' >&2; \(end)"])
+        let path = try await machine(folder, ["swift": "echo 'libncurses.so.6: cannot open' >&2; \(end)"])
         let answer = try await bootstrap(in: folder, path: path)
         #expect(answer.status == .exited(1))
         #expect(answer.errors.contains("libncurses.so.6: cannot open"))
@@ -147,7 +152,7 @@ struct BootstrapTests {
     @Test("takes a newer Swift", arguments: ["6.3", "6.10.1", "7.0"])
     func newerSwift(version: String) async throws {
         let folder = try await TestFolder.make()
-        let path = try machine(
+        let path = try await machine(
             folder, ["swift": "echo 'Apple Swift version \(version) (swift)'", "pkg-config": "exit 0"])
         let answer = try await bootstrap(in: folder, path: path, ["--check"])
         #expect(answer.status.isSuccess, "\(answer.errors)")

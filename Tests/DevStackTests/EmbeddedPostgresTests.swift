@@ -71,4 +71,29 @@ struct EmbeddedPostgresTests {
             }
         }
     }
+
+    @Test("is stopped the harder way when it takes too long the polite way")
+    func patience() async throws {
+        try await PostgresServer.withDedicated { cluster in
+            let server = cluster.primary
+            async let client: String? = try? server.execute("SELECT pg_sleep(600)")
+            try await Waiting.until("a client is at work") {
+                try await server.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(600)'") == "1"
+            }
+            try await server.stop(.smart, within: .milliseconds(200))
+            #expect(!server.isRunning)
+            #expect(await client == nil)
+        }
+    }
+
+    @Test("says when it ends by itself")
+    func endsByItself() async throws {
+        try await PostgresServer.withDedicated { cluster in
+            let number = try #require(cluster.primary.processID)
+            async let ending = cluster.primary.waitForExit()
+            kill(number, SIGKILL)
+            #expect(try await ending == .signalled(SIGKILL))
+            #expect(!cluster.isRunning)
+        }
+    }
 }

@@ -82,7 +82,8 @@ struct ProgramTests {
                 }
             }
         }
-        let again = try await ChildProcess.run(Program("/bin/true"))
+        // Long enough for a thread that only started a program to have ended.
+        let again = try await ChildProcess.run(Program("/bin/sleep", ["0.2"]))
         #expect(again.status.isSuccess)
         #expect(child.isRunning)
         child.send(SIGKILL)

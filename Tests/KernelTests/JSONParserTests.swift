@@ -43,7 +43,8 @@ struct JSONParserTests {
             ("{\"a\":1,\"b\":2,\"a\":3}", .duplicateName, 1, 14),
             ("{\"a\":1,\n \"\\u0061\":3}", .duplicateName, 2, 2), ("\"a\nb\"", .controlCharacter, 1, 3),
             ("\"a\u{1F}\"", .controlCharacter, 1, 3), ("\"\\n\u{0}\"", .controlCharacter, 1, 4),
-            ("\"\\x\"", .invalidEscape, 1, 2), ("\"\\u12G4\"", .invalidEscape, 1, 2), ("\"\\U0041\"", .invalidEscape, 1, 2),
+            ("\"\\x\"", .invalidEscape, 1, 2), ("\"\\u12G4\"", .invalidEscape, 1, 2),
+            ("\"\\U0041\"", .invalidEscape, 1, 2),
             ("\"\\ud800\"", .loneSurrogate, 1, 2), ("\"\\ude00\\ud83d\"", .loneSurrogate, 1, 2),
             ("\"\\ud800\\ud800\"", .loneSurrogate, 1, 2), ("\"\\ud800x\"", .loneSurrogate, 1, 2),
         ] as [(String, JSONError.Reason, Int, Int)])
@@ -54,7 +55,8 @@ struct JSONParserTests {
     @Test(
         "bytes that are not UTF-8 are refused wherever they stand",
         arguments: [
-            [0x80], [0xC3], [0xC3, 0x28], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80],
+            [0x80], [0xC3], [0xC3, 0x28], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
+            [0xF5, 0x80, 0x80, 0x80],
             [0xF0, 0x80, 0x80, 0x80], [0xFF], [0xFE, 0xFF],
         ] as [[UInt8]])
     func invalidUTF8(bytes: [UInt8]) {
@@ -148,7 +150,9 @@ struct JSONParserTests {
         case 1: return .bool(.random(using: &random))
         case 2: return .number(String(Int.random(in: -1_000_000...1_000_000, using: &random)))
         case 3: return .string(randomText(&random))
-        case 4: return .array((0..<Int.random(in: 0..<5, using: &random)).map { _ in randomJSON(depth: depth - 1, &random) })
+        case 4:
+            return .array(
+                (0..<Int.random(in: 0..<5, using: &random)).map { _ in randomJSON(depth: depth - 1, &random) })
         default:
             var object = JSONObject()
             for _ in 0..<Int.random(in: 0..<5, using: &random) {

@@ -21,7 +21,9 @@ struct MoneyTests {
         }
     }
 
-    @Test("a sum that is too large is an error, in both directions", arguments: [(Int64.max, 1), (Int64.min, -1)] as [(Int64, Int64)])
+    @Test(
+        "a sum that is too large is an error, in both directions",
+        arguments: [(Int64.max, 1), (Int64.min, -1)] as [(Int64, Int64)])
     func sumOverflow(amount: Int64, more: Int64) {
         #expect(throws: MoneyError.overflow) {
             try Money(minorUnits: amount, currency: euro).adding(Money(minorUnits: more, currency: euro))
@@ -38,7 +40,8 @@ struct MoneyTests {
     @Test("a product that just fits is exact")
     func product() throws {
         let root: Int64 = 3_037_000_499
-        #expect(try Money(minorUnits: root, currency: euro).multiplied(by: root).minorUnits == 9_223_372_030_926_249_001)
+        #expect(
+            try Money(minorUnits: root, currency: euro).multiplied(by: root).minorUnits == 9_223_372_030_926_249_001)
     }
 
     @Test("currencies know their decimals", arguments: [("EUR", 2), ("JPY", 0), ("BHD", 3), ("CLP", 0), ("TND", 3)])
@@ -46,7 +49,8 @@ struct MoneyTests {
         #expect(try #require(Currency(code)).decimals == decimals)
     }
 
-    @Test("what is no currency is refused", arguments: ["", "eur", "EU", "EURO", "XXX", "XAU", "DEM", "ZZZ", " EUR", "€"])
+    @Test(
+        "what is no currency is refused", arguments: ["", "eur", "EU", "EURO", "XXX", "XAU", "DEM", "ZZZ", " EUR", "€"])
     func unknown(code: String) {
         #expect(Currency(code) == nil)
     }

@@ -178,7 +178,8 @@ struct RelayTests {
                 "UPDATE orders.outbox SET payload = repeat('x', 3000000) WHERE aggregate_id = \(large)")
             try await backbone.publish(1, of: small, as: tenant)
             try await backbone.relaying {
-                #expect(try await backbone.published(1).first?.key == Array(small.description.utf8))
+                let published = try await backbone.published(1)
+                #expect(published.first?.key == Array(small.description.utf8))
             }
             let letters = try await DeadLetters(
                 schema: "orders", dataPlane: backbone.plane.dataPlane, logger: .silent

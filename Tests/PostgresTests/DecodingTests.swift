@@ -1,7 +1,8 @@
 import Foundation
 import Kernel
-@testable import Postgres
 import Testing
+
+@testable import Postgres
 
 private enum Colour: String, PostgresEncodable, PostgresDecodable { case red, green }
 
@@ -38,13 +39,15 @@ struct DecodingTests {
     @Test(
         "a decimal is exact",
         arguments: [
-            "0", "1", "-1", "0.1", "-0.0001", "0.00010", "9999.9999", "10000", "100000000", "12345678901234567890.123456789",
+            "0", "1", "-1", "0.1", "-0.0001", "0.00010", "9999.9999", "10000", "100000000",
+            "12345678901234567890.123456789",
             "99999999999999999999999999999999999999", "0.00000000000000000000000000000000000001", "1e30", "-120000e-3",
         ])
     func decimals(_ text: String) async throws {
         let value = try #require(Decimal(string: text))
         try await withConnection { connection in
-            let row = try await connection.run("SELECT \(value), \(value)::text::numeric, \(text)::numeric = \(value)")[0][0]
+            let row = try await connection.run("SELECT \(value), \(value)::text::numeric, \(text)::numeric = \(value)")[
+                0][0]
             let (back, overText, isEqual) = try row.decode((Decimal, Decimal, Bool).self)
             #expect(back == value)
             #expect(overText == value)
@@ -52,9 +55,11 @@ struct DecodingTests {
         }
     }
 
-    @Test("a numeric that a Decimal can't hold is an error and not a rounded number", arguments: [
-        "123456789012345678901234567890123456789.5", "1e200", "'NaN'", "'Infinity'",
-    ])
+    @Test(
+        "a numeric that a Decimal can't hold is an error and not a rounded number",
+        arguments: [
+            "123456789012345678901234567890123456789.5", "1e200", "'NaN'", "'Infinity'",
+        ])
     func tooLong(_ text: String) async throws {
         try await withConnection { connection in
             let row = try await connection.run("SELECT \(unsafeSQL: text)::numeric")[0][0]
@@ -117,7 +122,8 @@ struct DecodingTests {
     @Test("a smaller integer reads as a larger one, and count(*) as Int")
     func widening() async throws {
         try await withConnection { connection in
-            let row = try await connection.run("SELECT 1::int2, 2::int4, count(*), 3::oid, 1.5::float4 FROM pg_class")[0][0]
+            let row = try await connection.run("SELECT 1::int2, 2::int4, count(*), 3::oid, 1.5::float4 FROM pg_class")[
+                0][0]
             let (a, b, c, d, e) = try row.decode((Int, Int64, Int, Int, Double).self)
             #expect((a, b, d, e) == (1, 2, 3, 1.5))
             #expect(c > 0)
@@ -127,17 +133,23 @@ struct DecodingTests {
     @Test("what isn't what it is taken for is an error that names the column and the type")
     func mismatches() async throws {
         try await withConnection { connection in
-            let row = try await connection.run("SELECT 'x'::text AS name, NULL::int AS age, 5::int8 AS big, now()::date AS day")[0][0]
+            let row = try await connection.run(
+                "SELECT 'x'::text AS name, NULL::int AS age, 5::int8 AS big, now()::date AS day")[0][0]
             func message(_ body: () throws -> Void) -> String? {
-                do { try body() } catch let error as PostgresError where error.code == .decoding { return error.message } catch {}
+                do { try body() } catch let error as PostgresError where error.code == .decoding {
+                    return error.message
+                } catch {}
                 return nil
             }
-            #expect(message { _ = try row.decode("name", as: Int.self) }?.contains("column name as Int: it is text") == true)
+            #expect(
+                message { _ = try row.decode("name", as: Int.self) }?.contains("column name as Int: it is text") == true
+            )
             #expect(message { _ = try row.decode("age", as: Int.self) }?.contains("it is NULL") == true)
             #expect(message { _ = try row.decode("big", as: Int32.self) }?.contains("it is int8") == true)
             #expect(message { _ = try row.decode("day", as: Timestamp.self) }?.contains("it is date") == true)
             #expect(message { _ = try row.decode("none", as: Int.self) }?.contains("no column none") == true)
-            #expect(message { _ = try row.decode((String, Int?, Int, String, Int).self) }?.contains("it is date") == true)
+            #expect(
+                message { _ = try row.decode((String, Int?, Int, String, Int).self) }?.contains("it is date") == true)
             #expect(message { _ = try row.decode("name", as: Colour.self) }?.contains("Colour") == true)
             #expect(try row.decode("age", as: Int?.self) == nil)
         }
@@ -155,7 +167,8 @@ struct DecodingTests {
     func affected() async throws {
         try await withConnection { connection in
             let results = try await connection.run(
-                "CREATE TEMP TABLE t (n int)", "INSERT INTO t SELECT generate_series(1, 5)", "UPDATE t SET n = 0 WHERE n > 3",
+                "CREATE TEMP TABLE t (n int)", "INSERT INTO t SELECT generate_series(1, 5)",
+                "UPDATE t SET n = 0 WHERE n > 3",
                 "DELETE FROM t WHERE n = 1", "SELECT * FROM t", "")
             #expect(results.map(\.affected) == [0, 5, 2, 1, 4, 0])
             #expect(results[4].count == 4)

@@ -1,8 +1,9 @@
 import Foundation
 import Kernel
-@testable import Postgres
 import TestSupport
 import Testing
+
+@testable import Postgres
 
 @Suite("Flights")
 struct FlightTests {
@@ -21,8 +22,10 @@ struct FlightTests {
                 let before = connection.roundTrips
                 _ = try await connection.flight(
                     [
-                        Statement("BEGIN"), Statement("SET LOCAL ROLE pg_monitor", prepare: false), Statement("RESET ROLE"),
-                        Statement("INSERT INTO t VALUES (\(1), \("a"))"), Statement("INSERT INTO t VALUES (\(2), \("b"))"),
+                        Statement("BEGIN"), Statement("SET LOCAL ROLE pg_monitor", prepare: false),
+                        Statement("RESET ROLE"),
+                        Statement("INSERT INTO t VALUES (\(1), \("a"))"),
+                        Statement("INSERT INTO t VALUES (\(2), \("b"))"),
                         Statement("UPDATE t SET n = n + \(1)"), Statement("SELECT * FROM t"), Statement("COMMIT"),
                     ], deadline: soon)
                 #expect(proxy.counts == Proxy.Counts(turns: 1, pieces: 1))
@@ -69,7 +72,8 @@ struct FlightTests {
             try await connection.run("CREATE TEMP TABLE t (n int PRIMARY KEY)", "INSERT INTO t VALUES (1)")
             let error = try await postgresError {
                 try await connection.run(
-                    "BEGIN", "INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (3)", "COMMIT")
+                    "BEGIN", "INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (3)",
+                    "COMMIT")
             }
             #expect(error.code == .server("23505"))
             #expect(error.statementIndex == 2)
@@ -88,7 +92,9 @@ struct FlightTests {
         try await withConnection { connection in
             try await connection.run("CREATE TEMP TABLE t (mail text CONSTRAINT one_mail UNIQUE, n int CHECK (n > 0))")
             try await connection.run("INSERT INTO t VALUES ('ada@example.com', 1)")
-            let duplicate = try await postgresError { try await connection.run("INSERT INTO t VALUES (\("ada@example.com"), 2)") }
+            let duplicate = try await postgresError {
+                try await connection.run("INSERT INTO t VALUES (\("ada@example.com"), 2)")
+            }
             #expect(!"\(duplicate)".contains("ada@") && "\(duplicate)".contains("one_mail"))
             #expect(duplicate.debugDescription.contains("ada@example.com"))
             #expect("\(duplicate)".contains("PostgresTests/"))
@@ -155,7 +161,8 @@ struct FlightTests {
                 INSERT INTO t SELECT pg_temp.f(); SELECT 'ignored';
                 """, deadline: soon)
             let error = try await postgresError {
-                try await connection.script("INSERT INTO t VALUES (2); SELECT 1/0; INSERT INTO t VALUES (3)", deadline: soon)
+                try await connection.script(
+                    "INSERT INTO t VALUES (2); SELECT 1/0; INSERT INTO t VALUES (3)", deadline: soon)
             }
             #expect(error.sqlState == "22012")
             let left = try await connection.run("SELECT n FROM t")[0].decode(Int.self)

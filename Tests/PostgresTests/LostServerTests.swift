@@ -1,8 +1,9 @@
 import DevStack
 import Foundation
-@testable import Postgres
 import TestSupport
 import Testing
+
+@testable import Postgres
 
 @Suite("A server that goes away")
 struct LostServerTests {
@@ -10,7 +11,8 @@ struct LostServerTests {
     func terminatedWhileRunning() async throws {
         try await withConnection { connection in
             let error = try await postgresError {
-                try await connection.run("SELECT 1", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT pg_sleep(60)")
+                try await connection.run(
+                    "SELECT 1", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT pg_sleep(60)")
             }
             #expect(error.code == .connectionLost)
             #expect(error.sqlState == "57P01")
@@ -50,7 +52,8 @@ struct LostServerTests {
     func restart() async throws {
         try await PostgresServer.withDedicated { embedded in
             let pool = PostgresPool(
-                try ConnectionSettings(embedded.primary.address.url), PoolConfiguration(name: "restart", maximum: 3), logger: silent)
+                try ConnectionSettings(embedded.primary.address.url), PoolConfiguration(name: "restart", maximum: 3),
+                logger: silent)
             defer { pool.close() }
             _ = try await pool.run("SELECT 1")
             try await embedded.primary.stop()
@@ -150,7 +153,8 @@ struct LostServerTests {
 
     @Test("a text that isn't a connection URL is refused without repeating it")
     func settings() throws {
-        let url = try ConnectionSettings("postgresql://ada:s3cret@db1,db2:5433,5434/shop?sslmode=require&connect_timeout=3")
+        let url = try ConnectionSettings(
+            "postgresql://ada:s3cret@db1:5433,db2:5434/shop?sslmode=require&connect_timeout=3")
         #expect(url.host == "db1,db2" && url.port == "5433,5434" && url.user == "ada" && url.password == "s3cret")
         #expect(url.database == "shop" && url.parameters == ["sslmode": "require"] && url.connectTimeout == .seconds(3))
         #expect(!"\(url)".contains("s3cret"))

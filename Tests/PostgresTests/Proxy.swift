@@ -16,6 +16,7 @@ final class Proxy: Sendable {
         /// Connections up to this number lead nowhere.
         var swallowed = 0
         var accepted = 0
+        var clients: Set<Int32> = []
     }
 
     let port: Int
@@ -45,6 +46,9 @@ final class Proxy: Sendable {
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
+        state.withLock { state in
+            for client in state.clients { shutdown(client, Int32(SHUT_RDWR)) }
+        }
     }
 
     var counts: Counts { state.withLock { $0.counts } }
@@ -69,6 +73,7 @@ final class Proxy: Sendable {
     private func serve(_ client: Int32) {
         let number = state.withLock { state in
             state.accepted += 1
+            state.clients.insert(client)
             return state.accepted
         }
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -78,14 +83,12 @@ final class Proxy: Sendable {
                 connect(server, address, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard isConnected else {
-            close(client)
-            close(server)
-            return
-        }
         Thread.detachNewThread { [self] in
-            pump(number, client, server)
-            close(client)
+            if isConnected { pump(number, client, server) }
+            state.withLock { state in
+                state.clients.remove(client)
+                close(client)
+            }
             close(server)
         }
     }
@@ -93,7 +96,8 @@ final class Proxy: Sendable {
     private func pump(_ number: Int, _ client: Int32, _ server: Int32) {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var waiting = [
-            pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: client, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: server, events: Int16(POLLIN), revents: 0),
         ]
         while poll(&waiting, 2, -1) > 0 {
             for side in 0...1 where waiting[side].revents != 0 {

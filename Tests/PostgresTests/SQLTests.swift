@@ -1,7 +1,8 @@
 import Foundation
 import Kernel
-@testable import Postgres
 import Testing
+
+@testable import Postgres
 
 @Suite("SQL by interpolation")
 struct SQLTests {
@@ -20,9 +21,10 @@ struct SQLTests {
     func splicing() async throws {
         let conditions: SQL = "a > \(1) AND b = \("x$1") AND c = \(nil as Int?)"
         let sql: SQL = "SELECT \(0) FROM (SELECT 2 AS a, 'x$1' AS b, 3 AS c) t WHERE \(conditions) OR \(true)"
-        #expect(sql.text == """
-            SELECT $1 FROM (SELECT 2 AS a, 'x$1' AS b, 3 AS c) t WHERE a > $2 AND b = $3 AND c = $4 OR $5
-            """)
+        #expect(
+            sql.text == """
+                SELECT $1 FROM (SELECT 2 AS a, 'x$1' AS b, 3 AS c) t WHERE a > $2 AND b = $3 AND c = $4 OR $5
+                """)
         let rows = try await withConnection { try await $0.run(sql)[0] }
         #expect(rows.count == 1)
     }

@@ -1,11 +1,13 @@
-@testable import Postgres
 import Testing
+
+@testable import Postgres
 
 @Suite("Prepared statements")
 struct StatementCacheTests {
     private func prepared(_ connection: PostgresConnection) async throws -> [String] {
         let rows = try await connection.flight(
-            [Statement("SELECT statement FROM pg_prepared_statements ORDER BY prepare_time", prepare: false)], deadline: soon)
+            [Statement("SELECT statement FROM pg_prepared_statements ORDER BY prepare_time", prepare: false)],
+            deadline: soon)
         return try rows[0].decode(String.self)
     }
 
@@ -93,7 +95,8 @@ struct StatementCacheTests {
             try await connection.run("SELECT * FROM t")
             try await connection.run("ALTER TABLE t ADD COLUMN b int")
             let error = try await postgresError {
-                try await connection.run("BEGIN", "INSERT INTO log VALUES (1)", "COMMIT", "BEGIN", "SELECT * FROM t", "COMMIT")
+                try await connection.run(
+                    "BEGIN", "INSERT INTO log VALUES (1)", "COMMIT", "BEGIN", "SELECT * FROM t", "COMMIT")
             }
             #expect(error.sqlState == "0A000" && error.isRetriable)
             try await connection.run("ROLLBACK")

@@ -13,6 +13,7 @@ func testServer() async throws -> ConnectionSettings {
 private let sharedDatabase = Task { try await PostgresServer.database() }
 
 /// Lends a connection to the shared server.
+@discardableResult
 func withConnection<Value>(
     _ settings: ConnectionSettings? = nil, _ body: (PostgresConnection) async throws -> Value
 ) async throws -> Value {
@@ -23,6 +24,7 @@ func withConnection<Value>(
 }
 
 /// Lends a pool on a database of its own.
+@discardableResult
 func withPool<Value>(
     _ configuration: PoolConfiguration = PoolConfiguration(name: "test", maximum: 4),
     _ body: (PostgresPool) async throws -> Value

@@ -7,10 +7,13 @@ package import Tenancy
 
 extension DatabaseTemplate {
     /// Every context's schema, and a password for `atrium_app`.
-    package static let migrated = DatabaseTemplate("atrium_migrated") { address in
+    package static let migrated = DatabaseTemplate("atrium_migrated") { try await migrate($0) }
+
+    /// Makes the same of a database that is there already.
+    package static func migrate(_ address: PostgresAddress) async throws {
         let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
         try await Migrator(files, administrator: ConnectionSettings(address.url), logger: .silent).run()
-        _ = try await PostgresConnection.execute("ALTER ROLE atrium_app PASSWORD 'atrium'", at: address)
+        try await PostgresConnection.execute("ALTER ROLE atrium_app PASSWORD 'atrium'", at: address)
     }
 }
 

@@ -23,8 +23,11 @@ struct AccessTests {
     @Test("two Authorization headers are refused, even where one is good")
     func twice() async throws {
         try await withServer { server in
-            let answer = try await server.call("GET", "/api/v1/things", headers: [("Authorization", "Bearer nobody")])
-            #expect(answer.status == 401)
+            let both = [("Authorization", "Bearer acme-key"), ("Authorization", "Bearer nobody")]
+            for headers in [both, both.reversed()] {
+                let answer = try await server.call("GET", "/api/v1/things", bearer: nil, headers: headers)
+                #expect(answer.status == 401)
+            }
         }
     }
 
@@ -73,6 +76,20 @@ struct AccessTests {
                 json: BodyTests.good)
             #expect(write.status == 403)
             #expect(try write.problem == "tenant-suspended")
+            #expect(server.store.now.calls == 0)
+        }
+    }
+
+    @Test("credentials that may only read are refused where something changes")
+    func readOnly() async throws {
+        try await withServer { server in
+            let read = try await server.call("GET", "/api/v1/things", bearer: "reader-key")
+            #expect(read.status == 200)
+            let write = try await server.call(
+                "POST", "/api/v1/things", bearer: "reader-key", headers: [("Idempotency-Key", "k")],
+                json: BodyTests.good)
+            #expect(write.status == 403)
+            #expect(try write.problem == "forbidden")
             #expect(server.store.now.calls == 0)
         }
     }

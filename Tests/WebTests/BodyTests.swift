@@ -74,9 +74,9 @@ struct BodyTests {
         "a value of the wrong type or out of its range is refused",
         arguments: [
             ("name", "null"), ("name", "\"\""), ("name", "\"  \""), ("name", "\"a\\u0000b\""), ("name", "\"a\\nb\""),
-            ("name", "\"\(String(repeating: "x", count: 41))\""), ("note", "5"), ("parts", "[]"), ("parts", "{}"),
-            ("weight", "1.25"), ("weight", "\"1e3\""), ("weight", "\"-1\""), ("weight", "\"1.2345\""),
-            ("weight", "\"NaN\""), ("weight", "\"1.2 \""), ("weight", "\"1,2\""),
+            ("name", "\"\(String(repeating: "x", count: 41))\""), ("note", "5"), ("note", "\"a\\u0000b\""),
+            ("parts", "[]"), ("parts", "{}"), ("weight", "1.25"), ("weight", "\"1e3\""), ("weight", "\"-1\""),
+            ("weight", "\"1.2345\""), ("weight", "\"NaN\""), ("weight", "\"1.2 \""), ("weight", "\"1,2\""),
         ])
     func wrongValue(field: String, value: String) async throws {
         try await withServer { server in
@@ -139,7 +139,7 @@ struct BodyTests {
 
     @Test("a body that says it is too large is refused before it is sent, and the connection ends")
     func declaredTooLarge() async throws {
-        try await withServer({ $0.maximumBodySize = 1000 }) { server in
+        try await withServer(.testing(\.maximumBodySize, 1000)) { server in
             let connection = try server.connect()
             let answer = try await connection.exchange(
                 Array(
@@ -154,7 +154,7 @@ struct BodyTests {
 
     @Test("a chunked body is refused where it grows too large, and the connection goes on")
     func chunkedTooLarge() async throws {
-        try await withServer({ $0.maximumBodySize = 1000 }) { server in
+        try await withServer(.testing(\.maximumBodySize, 1000)) { server in
             let connection = try server.connect()
             let chunk = "190\r\n" + String(repeating: " ", count: 400) + "\r\n"
             let answer = try await connection.exchange(
@@ -171,7 +171,7 @@ struct BodyTests {
     @Test("a body that just fits is taken")
     func fits() async throws {
         let body = #"{"word":"\#(String(repeating: "x", count: 80))"}"#
-        try await withServer({ $0.maximumBodySize = body.utf8.count }) { server in
+        try await withServer(.testing(\.maximumBodySize, body.utf8.count)) { server in
             let fitting = try await server.call("POST", "/echo", json: body)
             #expect(fitting.status == 200)
             let larger = try await server.call("POST", "/echo", json: body + " ")

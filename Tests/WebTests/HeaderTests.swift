@@ -5,7 +5,9 @@ import Web
 
 @Suite("Headers of every answer")
 struct HeaderTests {
-    @Test("a request id that fits is taken over", arguments: ["a", "checkout-7", "A.b_c-9", String(repeating: "x", count: 64)])
+    @Test(
+        "a request id that fits is taken over",
+        arguments: ["a", "checkout-7", "A.b_c-9", String(repeating: "x", count: 64)])
     func requestID(id: String) async throws {
         try await withServer { server in
             let answer = try await server.call("GET", "/health/live", headers: [("X-Request-Id", id)])

@@ -29,7 +29,7 @@ struct HealthTests {
     @Test("a check that hangs counts as failed after the deadline, and holds up no other")
     func hanging() async throws {
         let checks = ["one", "two", "three"].map { HealthCheck($0) { try await Task.sleep(for: .seconds(3600)) } }
-        try await withServer(health: checks, { $0.healthDeadline = .milliseconds(100) }) { server in
+        try await withServer(health: checks, .testing(\.healthDeadline, .milliseconds(100))) { server in
             let start = ContinuousClock.now
             let answer = try await server.call("GET", "/health/ready", bearer: nil)
             #expect(answer.status == 503)

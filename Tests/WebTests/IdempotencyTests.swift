@@ -24,7 +24,9 @@ struct IdempotencyTests {
 
     @Test(
         "a key that is no key is refused",
-        arguments: ["", "\"\"", "\"open", "a b", "a,b", "\"a\\x\"", "\"a\"b\"", String(repeating: "k", count: 256), "kéy"])
+        arguments: [
+            "", "\"\"", "\"open", "a b", "a,b", "\"a\\x\"", "\"a\"b\"", String(repeating: "k", count: 256), "kéy",
+        ])
     func invalid(key: String) async throws {
         try await withServer { server in
             let answer = try await create(server, key: key)
@@ -160,7 +162,9 @@ struct PreconditionTests {
         }
     }
 
-    @Test("what is no single entity tag is refused", arguments: [["1"], ["*"], ["\"1"], ["\"1\", \"2\""], ["\"1\"", "\"1\""], [""]])
+    @Test(
+        "what is no single entity tag is refused",
+        arguments: [["1"], ["*"], ["\"1"], ["\"1\", \"2\""], ["\"1\"", "\"1\""], [""]])
     func garbage(tags: [String]) async throws {
         try await withServer { server in
             let answer = try await rename(server, try await made(server), ifMatch: tags)

@@ -51,9 +51,12 @@ struct OpenAPITests {
         #expect(names(create) == ["RequestId", "TraceParent", "TenantId", "IdempotencyKey"])
         let headers = create["responses"]?["201"]?["headers"]
         #expect(headers?["ETag"] != nil && headers?["Location"] != nil && headers?["Idempotency-Replayed"] != nil)
-        #expect(slugs(create, 400) == ["malformed-request", "invalid-parameter", "malformed-json", "idempotency-key-missing"])
+        #expect(
+            slugs(create, 400) == [
+                "malformed-request", "invalid-parameter", "malformed-json", "idempotency-key-missing",
+            ])
         #expect(slugs(create, 401) == ["unauthenticated"])
-        #expect(slugs(create, 403) == ["tenant-mismatch", "tenant-suspended"])
+        #expect(slugs(create, 403) == ["tenant-mismatch", "tenant-suspended", "forbidden"])
         #expect(slugs(create, 409) == ["name-taken", "request-in-flight"])
         #expect(slugs(create, 422) == ["invalid-body", "idempotency-key-reused"])
         for status in [408, 413, 415, 500, 503] { #expect(!slugs(create, status).isEmpty, "\(status)") }

@@ -34,7 +34,8 @@ struct ParameterTests {
         }
     }
 
-    @Test("a query on a path that takes none is refused", arguments: ["/operator?x=1", "/metrics?x=1", "/health/live?x"])
+    @Test(
+        "a query on a path that takes none is refused", arguments: ["/operator?x=1", "/metrics?x=1", "/health/live?x"])
     func unwantedQuery(path: String) async throws {
         try await withServer { server in
             let answer = try await server.call("GET", path, bearer: TestServer.operatorKey)

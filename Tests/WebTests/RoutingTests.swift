@@ -134,8 +134,11 @@ struct RoutingTests {
 
     @Test("a client that stops in the middle of its request is not waited for")
     func slowClient() async throws {
-        try await withServer({ $0.idleTimeout = .milliseconds(200) }) { server in
-            for start in ["GET /health/li", "POST /echo HTTP/1.1\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n{"] {
+        try await withServer(.testing(\.idleTimeout, .milliseconds(200))) { server in
+            for start in [
+                "GET /health/li",
+                "POST /echo HTTP/1.1\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n{",
+            ] {
                 let connection = try server.connect()
                 try await connection.send(start)
                 let isClosed = try await connection.isClosedByServer()
@@ -146,7 +149,7 @@ struct RoutingTests {
 
     @Test("a body that drips in is given up after its time")
     func drippingBody() async throws {
-        try await withServer({ $0.bodyTimeout = .zero }) { server in
+        try await withServer(.testing(\.bodyTimeout, .zero)) { server in
             let connection = try server.connect()
             try await connection.send(
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
@@ -184,8 +187,12 @@ struct RoutingTests {
         let endpoints = [
             Endpoint(.get, "/a", "one", tag: "T", summary: "", access: .public, success: .ok(word)) { $0.reply("") },
             Endpoint(.get, "/a", "one", tag: "T", summary: "", access: .public, success: .ok(other)) { $0.reply("") },
-            Endpoint(.get, "/b/{id}", "two", tag: "T", summary: "", access: .public, success: .ok(word)) { $0.reply("") },
-            Endpoint(.post, "/c", "three", tag: "T", summary: "", access: .public, body: .json(output), success: .noContent) {
+            Endpoint(.get, "/b/{id}", "two", tag: "T", summary: "", access: .public, success: .ok(word)) {
+                $0.reply("")
+            },
+            Endpoint(
+                .post, "/c", "three", tag: "T", summary: "", access: .public, body: .json(output), success: .noContent
+            ) {
                 $0.reply()
             },
         ]

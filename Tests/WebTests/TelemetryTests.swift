@@ -60,7 +60,8 @@ struct PrometheusTests {
     @Test("names are made to fit, and those that belong to Prometheus are left to it")
     func names() {
         Counter(
-            label: "my.metric-1/ü", dimensions: [("le", "x"), ("__name", "y"), ("9th", "z"), ("a.b", "1"), ("a-b", "2")],
+            label: "my.metric-1/ü",
+            dimensions: [("le", "x"), ("__name", "y"), ("9th", "z"), ("a.b", "1"), ("a-b", "2")],
             factory: registry
         ).increment()
         #expect(lines.last == #"my_metric_1___{_9th="z",a_b="1",label___name="y",label_le="x"} 1"#)
@@ -184,7 +185,9 @@ struct LogTests {
     func injection(format: LogFormat) throws {
         let evil = "a\"b\\c\nd\r\u{1B}[31m\u{7F}\u{9B}\u{85}\u{2028}\u{2029}\u{0}é€😀"
         let text = try written(format) { $0.info("\(evil)", metadata: ["\(evil)": "\(evil)"]) }
-        let forbidden: Set<Unicode.Scalar> = ["\u{1B}", "\u{7F}", "\u{9B}", "\u{85}", "\u{2028}", "\u{2029}", "\u{0}", "\r"]
+        let forbidden: Set<Unicode.Scalar> = [
+            "\u{1B}", "\u{7F}", "\u{9B}", "\u{85}", "\u{2028}", "\u{2029}", "\u{0}", "\r",
+        ]
         #expect(text.unicodeScalars.filter { $0 == "\n" }.count == 1)
         #expect(!text.unicodeScalars.contains { forbidden.contains($0) })
         #expect(text.contains("é€😀"))

@@ -60,8 +60,21 @@ struct Dev: AsyncParsableCommand {
             try await database.prepare(MigrationFiles(directory: schemas.appending(path: "sql")))
         }
         let broker = try await steps.step("Starting the Kafka broker") { try EmbeddedBroker() }
-        defer { broker.close() }
+        do {
+            try await serve(
+                port: port, directory: directory, secrets: secrets, cluster: cluster, database: database,
+                broker: broker, schemas: schemas, telemetry: telemetry, steps: steps)
+        } catch {
+            await broker.close()
+            throw error
+        }
+        await broker.close()
+    }
 
+    private func serve(
+        port: Int, directory: DevDirectory, secrets: DevSecrets, cluster: EmbeddedPostgres, database: DevDatabase,
+        broker: EmbeddedBroker, schemas: URL, telemetry: ProcessTelemetry, steps: StepPrinter
+    ) async throws {
         var configuration = ServerConfiguration(
             database: try database.loginSettings(), kafka: broker.bootstrapServers, operatorKey: secrets.operatorKey,
             secret: Array(secrets.secret.utf8), schemas: schemas)

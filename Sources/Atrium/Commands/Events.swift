@@ -109,7 +109,7 @@ private struct EventTools: Sendable {
         defer { telemetry.flush() }
         let pool = PostgresPool(
             configuration.database, PoolConfiguration(name: "events", maximum: 2), logger: telemetry.logger)
-        let producer = KafkaProducer(
+        let producer = try KafkaProducer(
             KafkaSettings(bootstrapServers: configuration.kafka), logger: telemetry.logger)
         let dataPlane = DataPlane(pool: pool)
         let modules = try Modules(configuration, dataPlane: dataPlane, logger: telemetry.logger)

@@ -3,6 +3,7 @@ import Foundation
 import Kernel
 import Logging
 import Postgres
+import SystemPackage
 
 /// Everything that `atrium serve` can be told, checked as a whole.
 struct ServerConfiguration: Sendable {
@@ -47,6 +48,7 @@ extension ServerConfiguration {
     /// doesn't hide the mistakes in the others.
     init(_ reader: ConfigReader, overriding options: Overrides = Overrides()) throws(ConfigurationMistakes) {
         var settings = SettingsReader(reader)
+        settings.refuseUnknown(ProcessInfo.processInfo.environment)
         let host = settings.text("host", default: "127.0.0.1")
         let port = options.port ?? settings.number("port", default: 8080, in: 1...65_535)
         let database = settings.required("database.url", "postgresql://atrium_app:…@host/atrium")

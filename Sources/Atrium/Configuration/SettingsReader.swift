@@ -25,6 +25,25 @@ struct SettingsReader {
         reader.string(forKey: ConfigKey(key)).flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// A misspelt name would be passed over in silence otherwise.
+    mutating func refuseUnknown(_ environment: [String: String]) {
+        for name in environment.keys.sorted() where name.hasPrefix("ATRIUM_") && !Self.known.contains(name) {
+            if Self.tools.contains(where: name.hasPrefix) { continue }
+            mistakes.append("\(name) is no setting of Atrium; correct its name or unset it")
+        }
+    }
+
+    private static let known: Set<String> = Set(
+        """
+        HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL_MAXIMUM ADMIN_DATABASE_URL KAFKA_BOOTSTRAP_SERVERS \
+        KAFKA_TOPIC_PARTITIONS KAFKA_TOPIC_REPLICATION OPERATOR_KEY SECRET CONTEXTS ROLES SCHEMAS KAFKA LOG_LEVEL LOG_FORMAT
+        """.split(separator: " ").map { "ATRIUM_" + $0 })
+
+    /// What `dev.env`, scripts and tests use under the same prefix.
+    private static let tools = [
+        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_URL", "ATRIUM_REPLICA_URL", "ATRIUM_ENV", "ATRIUM_PYTHON",
+    ]
+
     func text(_ key: String, default fallback: String) -> String {
         value(key) ?? fallback
     }

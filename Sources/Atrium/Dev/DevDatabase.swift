@@ -2,6 +2,7 @@ import DevStack
 import Foundation
 import Kernel
 import Logging
+import Messaging
 import Postgres
 import Tenancy
 

@@ -1,6 +1,8 @@
+import Foundation
 import Kafka
 import Kernel
 import Logging
+import Messaging
 import Postgres
 import Tenancy
 

@@ -1,4 +1,5 @@
 import CoreMetrics
+import IdentityAdapters
 import Kafka
 import Kernel
 import Logging
@@ -7,6 +8,7 @@ import Postgres
 import ServiceLifecycle
 import Telemetry
 import Tenancy
+import UnixSignals
 import Web
 
 /// The program put together: the only place that knows every part.
@@ -26,8 +28,8 @@ struct Server {
         let modules = try Modules(configuration, dataPlane: dataPlane, logger: logger)
         var kafka = KafkaSettings(bootstrapServers: configuration.kafka)
         kafka.clientID = "atrium"
-        let producer = KafkaProducer(kafka, logger: logger)
-        let admin = KafkaAdmin(kafka, logger: logger)
+        let producer = try KafkaProducer(kafka, logger: logger)
+        let admin = try KafkaAdmin(kafka, logger: logger)
 
         let web = try WebServer(
             WebConfiguration(
@@ -55,7 +57,7 @@ struct Server {
         }
         if configuration.roles.contains(.consumers) {
             for module in modules.loaded where !module.subscriptions.isEmpty {
-                let consumer = KafkaConsumer(
+                let consumer = try KafkaConsumer(
                     kafka, group: "atrium.\(module.context.schema)",
                     topics: Set(module.subscriptions.map(\.topic)).sorted(), logger: logger)
                 services.append(consumer)
@@ -94,7 +96,7 @@ private struct Announcement: Service {
     let onReady: @Sendable (Int) async -> Void
 
     func run() async throws {
-        await onReady(await web.port)
+        await onReady(try await web.port)
         try await gracefulShutdown()
     }
 }

@@ -48,7 +48,8 @@ package struct Parameter<Value: Sendable>: DeclaredParameter {
     package static func query<Inner: Sendable>(
         _ name: String, _ shape: Shape<Inner>, _ about: String = "", example: JSON? = nil
     ) -> Parameter where Value == Inner? {
-        Parameter(name, .query, shape.schema, shape.definitions, example, about, isRequired: false) { text, violations in
+        Parameter(name, .query, shape.schema, shape.definitions, example, about, isRequired: false) {
+            text, violations in
             guard let text else { return .some(nil) }
             return require(name, shape, text, &violations).map { .some($0) }
         }

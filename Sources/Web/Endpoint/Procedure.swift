@@ -171,7 +171,8 @@ struct Procedure<Who: Sendable, Body: Sendable, Output: Sendable>: Sendable {
         var values: [(name: String, value: String)] = []
         for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = percentDecoded(parts[0]), let value = percentDecoded(parts.count > 1 ? parts[1] : "".utf8[...])
+            guard let name = percentDecoded(parts[0]),
+                let value = percentDecoded(parts.count > 1 ? parts[1] : "".utf8[...])
             else {
                 throw Problem(.malformedRequest, "The query holds a percent escape that is no UTF-8.")
             }

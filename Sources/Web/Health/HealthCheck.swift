@@ -1,4 +1,5 @@
-/// Something that must work before the process should get requests: it throws where it doesn't.
+/// Something that must work before the process should get requests: it throws where it doesn't, and gives up when it is
+/// cancelled.
 package struct HealthCheck: Sendable {
     package let name: String
     let check: @Sendable () async throws -> Void

@@ -8,14 +8,15 @@ func systemEndpoints(
 ) -> [Endpoint] {
     [
         Endpoint(
-            .get, "/health/live", "getLiveness", tag: "System", summary: "Whether the process runs",
+            .get, "/health/live", "getLiveness", tag: Endpoint.systemTag, summary: "Whether the process runs",
             about: "Asks nothing of the database or the broker: restart the process where this fails.",
             access: .public, success: .ok(HealthReport.shape)
         ) { call in
             call.reply(HealthReport(findings: []))
         },
         Endpoint(
-            .get, "/health/ready", "getReadiness", tag: "System", summary: "Whether the process can serve requests",
+            .get, "/health/ready", "getReadiness", tag: Endpoint.systemTag,
+            summary: "Whether the process can serve requests",
             about: "Send no requests while this fails; the answer says what is down.", access: .public,
             success: .ok(HealthReport.shape), problems: [.notReady]
         ) { call in
@@ -23,9 +24,10 @@ func systemEndpoints(
             guard report.isHealthy else {
                 call.logger.warning(
                     "not ready",
-                    metadata: .init(uniqueKeysWithValues: report.findings.compactMap { finding in
-                        finding.failure.map { (finding.name, .string($0)) }
-                    }))
+                    metadata: .init(
+                        uniqueKeysWithValues: report.findings.compactMap { finding in
+                            finding.failure.map { (finding.name, .string($0)) }
+                        }))
                 throw Problem(.notReady, extensions: [.init(name: "checks", value: report.json)])
             }
             return call.reply(report)
@@ -33,7 +35,7 @@ func systemEndpoints(
         Endpoint(
             get: "/metrics", "getMetrics",
             outline: .init(
-                tag: "System", summary: "Metrics in Prometheus' text format 0.0.4", about: "", access: .open,
+                tag: Endpoint.systemTag, summary: "Metrics in Prometheus' text format 0.0.4", about: "", access: .open,
                 parameters: [], contents: [], isIdempotent: false, needsIfMatch: false,
                 success: .init(
                     status: 200, about: "The metrics as they stand.", mediaType: "text/plain",
@@ -44,6 +46,11 @@ func systemEndpoints(
             Outgoing(status: 200, contentType: .prometheus, body: metrics.exposition())
         },
     ]
+}
+
+extension Endpoint {
+    /// What the server brings with it, beside the endpoints of the contexts.
+    static let systemTag = "System"
 }
 
 extension HealthReport {

@@ -39,7 +39,8 @@ extension Endpoint {
         Endpoint(
             get: "/openapi.json", "getOpenAPI",
             outline: .init(
-                tag: "System", summary: "This description, as OpenAPI 3.1", about: "", access: .open, parameters: [],
+                tag: Endpoint.systemTag, summary: "This description, as OpenAPI 3.1", about: "", access: .open,
+                parameters: [],
                 contents: [], isIdempotent: false, needsIfMatch: false,
                 success: .init(
                     status: 200, about: "The description.", schema: ["type": "object"],

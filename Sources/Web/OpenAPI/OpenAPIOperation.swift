@@ -115,7 +115,7 @@ func problems(of endpoint: Endpoint) -> [ProblemType] {
     case .operatorOnly: types.append(.unauthenticated)
     case .tenant(let access), .operatorOrTenant(let access):
         types += [.unauthenticated, .tenantMismatch, .unavailable]
-        if access == .write { types.append(.tenantSuspended) }
+        if access == .write { types += [.tenantSuspended, .forbidden] }
     }
     if case .open = outline.access, outline.contents.isEmpty {} else { types.append(.unavailable) }
     if !outline.contents.isEmpty {

@@ -87,7 +87,8 @@ private func originForm(_ target: String) -> Substring {
         return target[...]
     }
     let authority = target.utf8.firstIndex(of: UInt8(ascii: ":")).map { target.utf8.index($0, offsetBy: 3) }!
-    guard let slash = target.utf8[authority...].firstIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") })
+    guard
+        let slash = target.utf8[authority...].firstIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") })
     else { return "/" }
     return target[slash...]
 }

@@ -13,6 +13,8 @@ struct Responder: Sendable {
     struct Route: Sendable {
         let endpoint: Endpoint
         let metrics: OperationMetrics
+        /// Probes and scrapes come by the second, and are worth no line as long as all is well.
+        let level: Logger.Level
     }
 
     let routes: RouteTable<Route>
@@ -32,11 +34,12 @@ struct Responder: Sendable {
         let exchange = Exchange(request, identifiers, logger)
         let body = BodyReader(request, configuration)
         if body.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-        var (logger, metrics) = (exchange.logger, unrouted)
+        var (logger, metrics, level) = (exchange.logger, unrouted, Logger.Level.info)
         var outgoing: Outgoing
         do {
             let (route, values) = try exchange.route(in: routes)
             metrics = route.metrics
+            level = route.level
             logger[metadataKey: LogKey.operation] = .string(route.endpoint.operation)
             let incoming = exchange.incoming(values, body)
             let admission = try await gate.admit(incoming, under: route.endpoint.outline.access, logger)
@@ -46,6 +49,7 @@ struct Responder: Sendable {
             throw error.cause
         } catch {
             outgoing = answer(to: error, exchange.requestID, logger)
+            level = .info
         }
         if body.isWorthLeaving { outgoing.closes = true }
         let head = exchange.head(of: outgoing)
@@ -56,16 +60,18 @@ struct Responder: Sendable {
         }
         let nanoseconds = start.duration(to: .now).nanoseconds
         metrics.record(status: outgoing.status, nanoseconds: nanoseconds)
-        log(exchange, outgoing.status, nanoseconds, logger)
+        log(exchange, outgoing.status, nanoseconds, level, logger)
         if outgoing.closes {
             if body.isWorthLeaving { try await body.discard() }
             throw EarlyClose()
         }
     }
 
-    private func log(_ exchange: Exchange, _ status: Int, _ nanoseconds: Int64, _ logger: Logger) {
-        logger.info(
-            "request",
+    private func log(
+        _ exchange: Exchange, _ status: Int, _ nanoseconds: Int64, _ level: Logger.Level, _ logger: Logger
+    ) {
+        logger.log(
+            level: level, "request",
             metadata: [
                 LogKey.method: .string(exchange.method.rawValue), LogKey.path: .string(exchange.shownPath),
                 LogKey.status: .stringConvertible(status),

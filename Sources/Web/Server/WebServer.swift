@@ -37,7 +37,10 @@ package final class WebServer: Service {
         var routes = RouteTable<Responder.Route>()
         for endpoint in served {
             let metrics = OperationMetrics(operation: endpoint.operation, factory: metrics)
-            _ = routes.add(.init(endpoint: endpoint, metrics: metrics), method: endpoint.method, path: endpoint.path)
+            let isQuiet = endpoint.outline.tag == Endpoint.systemTag
+            let route = Responder.Route(endpoint: endpoint, metrics: metrics, level: isQuiet ? .debug : .info)
+            // What is served twice has been refused above.
+            _ = routes.add(route, method: endpoint.method, path: endpoint.path)
         }
         describe(metrics)
         responder = Responder(
@@ -78,7 +81,7 @@ package final class WebServer: Service {
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.maximumConnections)),
             eventLoopGroup: EventLoopGroupProvider.singleton.eventLoopGroup, logger: logger,
             responder: { request, writer, _ in try await responder.respond(to: request, writer) },
-            onServerRunning: { [self] channel in 
+            onServerRunning: { [self] channel in
                 announce(.success(channel.localAddress?.port ?? configuration.port))
             })
         defer { announce(.failure(CancellationError())) }

@@ -2,28 +2,33 @@ package import Kernel
 
 /// One member of an object: its name, its shape, and where an owner keeps it.
 package struct Field<Owner: Sendable, Value: Sendable>: Sendable {
-    let name: String
-    let schema: JSON
-    let definitions: Definitions
-    let example: JSON
-    let isReadable: Bool
-    /// What absence stands for; nil where the member must be there.
-    let absent: Value?
-    let decode: Shape<Value>.Decode
-    let encode: @Sendable (Owner, inout JSONWriter) -> Void
+    fileprivate let outline: FieldOutline
+    fileprivate let encode: @Sendable (Owner, inout JSONWriter) -> Void
 
     private init(
         name: String, shape: Shape<Value>, about: String, example: JSON?, absent: Value?,
         of owner: @escaping @Sendable (Owner) -> Value
     ) {
-        self.name = name
-        self.definitions = shape.definitions
-        self.example = example ?? shape.example
-        self.isReadable = shape.isReadable
-        self.absent = absent
-        self.schema = described(shape.schema, about)
-        self.decode = { json, violations in shape.decode(json, into: &violations) }
-        self.encode = { value, writer in shape.encode(owner(value), into: &writer) }
+        let read: FieldOutline.Read = { members, found, violations in
+            for member in members where member.name == name {
+                found += 1
+                let before = violations.count
+                let value = shape.decode(member.value, into: &violations)
+                violations.nest(since: before, inside: name)
+                guard let value else { return nil }
+                return value
+            }
+            if let absent { return absent }
+            violations.append(Violation("is missing").inside(name))
+            return nil
+        }
+        outline = FieldOutline(
+            name: name, schema: described(shape.schema, about), definitions: shape.definitions,
+            example: example ?? shape.example, isReadable: shape.isReadable, isRequired: absent == nil, read: read)
+        encode = { value, writer in
+            writer.name(name)
+            shape.encode(owner(value), into: &writer)
+        }
     }
 
     /// A member that must be there.
@@ -44,6 +49,23 @@ package struct Field<Owner: Sendable, Value: Sendable>: Sendable {
     }
 }
 
+/// What there is to a field but the types of its owner and its value.
+///
+/// Objects read through this, because a request that looks up generic metadata for each of its fields spends most of
+/// its decoding on that.
+private struct FieldOutline: Sendable {
+    /// The value, or nil after at least one violation was added.
+    typealias Read = @Sendable ([JSONObject.Member], _ found: inout Int, inout [Violation]) -> Any?
+
+    let name: String
+    let schema: JSON
+    let definitions: Definitions
+    let example: JSON
+    let isReadable: Bool
+    let isRequired: Bool
+    let read: Read
+}
+
 private func described(_ schema: JSON, _ about: String) -> JSON {
     guard !about.isEmpty, case .object(var object) = schema else { return schema }
     object["description"] = .string(about)
@@ -56,103 +78,100 @@ extension Shape {
         _ name: String?, _ about: String = "", _ field: repeat Field<Value, each F>,
         make: @escaping @Sendable (repeat each F) -> Value
     ) -> Shape {
-        var outline = ObjectOutline()
-        repeat outline.add(each field, isRequired: (each field).absent == nil)
-        let names = Set(outline.names)
+        var fields: [FieldOutline] = []
+        repeat fields.append((each field).outline)
+        let outline = ObjectOutline(fields)
         let read: Decode = { json, violations in
-            guard case .object(let object) = json else {
-                violations.append(.mistyped("an object", json))
-                return nil
-            }
-            var found = 0
-            let values = (repeat decodeField(each field, object.members, &found, &violations))
-            if found != object.members.count {
-                for member in object.members where !names.contains(member.name) {
-                    violations.append(Violation("is not a known field").inside(member.name))
-                }
-                return nil
-            }
-            for isMissing in repeat isNil(each values) {
-                if isMissing { return nil }
-            }
-            return make(repeat (each values)!)
+            guard let values = outline.read(json, &violations) else { return nil }
+            var index = 0
+            return make(repeat take(values, &index, as: (each F).self))
         }
         return Shape(
             name: name, schema: outline.schema(about: about, isClosed: true), definitions: outline.definitions,
-            example: outline.example, read: outline.isReadable ? read : nil,
-            write: { value, writer in
-                writer.beginObject()
-                repeat encodeField(each field, value, &writer)
-                writer.endObject()
-            })
+            example: outline.example, read: outline.isReadable ? read : nil, write: writing(repeat each field))
     }
 
     /// An object that the server writes and never reads.
     package static func output<each F: Sendable>(
         _ name: String?, _ about: String = "", _ field: repeat Field<Value, each F>
     ) -> Shape {
-        var outline = ObjectOutline()
-        repeat outline.add(each field, isRequired: true)
+        var fields: [FieldOutline] = []
+        repeat fields.append((each field).outline)
+        let outline = ObjectOutline(fields, allRequired: true)
         return Shape(
             name: name, schema: outline.schema(about: about, isClosed: false), definitions: outline.definitions,
-            example: outline.example, read: nil,
-            write: { value, writer in
-                writer.beginObject()
-                repeat encodeField(each field, value, &writer)
-                writer.endObject()
-            })
+            example: outline.example, read: nil, write: writing(repeat each field))
     }
 }
 
-private func decodeField<Owner, F>(
-    _ field: Field<Owner, F>, _ members: [JSONObject.Member], _ found: inout Int, _ violations: inout [Violation]
-) -> F? {
-    for member in members where member.name == field.name {
-        found += 1
-        let before = violations.count
-        let value = field.decode(member.value, &violations)
-        violations.nest(since: before, inside: field.name)
-        return value
+/// One closure that writes all fields: each calls the one before it.
+private func writing<Owner, each F>(
+    _ field: repeat Field<Owner, each F>
+) -> @Sendable (Owner, inout JSONWriter) -> Void {
+    var write: @Sendable (Owner, inout JSONWriter) -> Void = { _, writer in writer.beginObject() }
+    for encode in repeat (each field).encode {
+        let before = write
+        write = { owner, writer in
+            before(owner, &writer)
+            encode(owner, &writer)
+        }
     }
-    if let absent = field.absent { return absent }
-    violations.append(Violation("is missing").inside(field.name))
-    return nil
+    let all = write
+    return { owner, writer in
+        all(owner, &writer)
+        writer.endObject()
+    }
 }
 
-private func isNil<T>(_ value: T?) -> Bool {
-    if case .none = value { true } else { false }
+private func take<F>(_ values: [Any], _ index: inout Int, as type: F.Type) -> F {
+    defer { index += 1 }
+    return values[index] as! F
 }
 
-private func encodeField<Owner, F>(_ field: Field<Owner, F>, _ owner: Owner, _ writer: inout JSONWriter) {
-    writer.name(field.name)
-    field.encode(owner, &writer)
-}
+/// What the fields of an object add up to.
+private struct ObjectOutline: Sendable {
+    private let fields: [FieldOutline]
+    private let names: Set<String>
+    private let required: [JSON]
+    let definitions: Definitions
 
-/// What the fields of an object add up to in its schema.
-private struct ObjectOutline {
-    var names: [String] = []
-    var definitions = Definitions()
-    var isReadable = true
-    private var properties = JSONObject()
-    private var examples = JSONObject()
-    private var required: [JSON] = []
-
-    mutating func add<Owner, F>(_ field: Field<Owner, F>, isRequired: Bool) {
-        names.append(field.name)
-        properties[field.name] = field.schema
-        examples[field.name] = field.example
-        if isRequired { required.append(.string(field.name)) }
-        definitions.merge(field.definitions)
-        if !field.isReadable { isReadable = false }
+    init(_ fields: [FieldOutline], allRequired: Bool = false) {
+        self.fields = fields
+        names = Set(fields.map(\.name))
+        required = fields.filter { allRequired || $0.isRequired }.map { .string($0.name) }
+        definitions = fields.reduce(into: Definitions()) { $0.merge($1.definitions) }
     }
 
-    var example: JSON { .object(examples) }
+    var isReadable: Bool { fields.allSatisfy(\.isReadable) }
+
+    var example: JSON { .object(JSONObject(fields.map { .init(name: $0.name, value: $0.example) })) }
+
+    /// The values of all fields in their order, or nil after at least one violation was added.
+    func read(_ json: JSON, _ violations: inout [Violation]) -> [Any]? {
+        guard case .object(let object) = json else {
+            violations.append(.mistyped("an object", json))
+            return nil
+        }
+        var found = 0
+        var values: [Any] = []
+        values.reserveCapacity(fields.count)
+        for field in fields {
+            if let value = field.read(object.members, &found, &violations) { values.append(value) }
+        }
+        if found != object.members.count {
+            for member in object.members where !names.contains(member.name) {
+                violations.append(Violation("is not a known field").inside(member.name))
+            }
+            return nil
+        }
+        return values.count == fields.count ? values : nil
+    }
 
     func schema(about: String, isClosed: Bool) -> JSON {
         var schema = JSONObject()
         schema["type"] = "object"
         if !about.isEmpty { schema["description"] = .string(about) }
-        schema["properties"] = .object(properties)
+        schema["properties"] = .object(JSONObject(fields.map { .init(name: $0.name, value: $0.schema) }))
         if !required.isEmpty { schema["required"] = .array(required) }
         if isClosed { schema["additionalProperties"] = false }
         return .object(schema)

@@ -22,7 +22,9 @@ extension Shape {
             if text.utf8.contains(0) { throw TextComplaint("must not contain U+0000") }
             if let rule, !rule.holds(text) { throw TextComplaint("must be \(rule.name)") }
             return text
-        } format: { $0 }
+        } format: {
+            $0
+        }
     }
 
     package static func integer(_ range: ClosedRange<Int64> = .min ... .max) -> Shape where Value == Int64 {
@@ -202,7 +204,8 @@ package struct TextRule: Sendable {
 
     /// Lower-case letters and digits, with single hyphens between them.
     package static let slug = TextRule(
-        "lower-case letters and digits with single hyphens between", pattern: "^[a-z0-9]+(-[a-z0-9]+)*$", example: "acme"
+        "lower-case letters and digits with single hyphens between", pattern: "^[a-z0-9]+(-[a-z0-9]+)*$",
+        example: "acme"
     ) { text in
         var lastWasHyphen = true
         for byte in text.utf8 {

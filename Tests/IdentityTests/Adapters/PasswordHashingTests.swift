@@ -63,24 +63,14 @@ struct PasswordHashingTests {
         }
     }
 
-    @Test("takes the time of one hash for nobody as for somebody")
+    @Test("does the work of one hash, under the same parameters, where there is nobody to check")
     func equalWork() async throws {
         let passwords = try Argon2idPasswords()
-        let hash = try await passwords.hash(Password("correct horse"))
-        let somebody = try await fastestCheck(passwords, against: hash)
-        let nobody = try await fastestCheck(passwords, against: nil)
-        #expect(nobody > somebody * 0.5 && nobody < somebody * 2)
-        #expect(nobody > .milliseconds(3))
-    }
-
-    private func fastestCheck(_ passwords: Argon2idPasswords, against hash: PasswordHash?) async throws -> Duration {
-        var best = Duration.seconds(100)
-        for _ in 0..<8 {
-            let start = ContinuousClock.now
-            _ = try await passwords.check("wrong horse", against: hash)
-            best = min(best, start.duration(to: .now))
-        }
-        return best
+        #expect(!Argon2id.isOutdated(passwords.decoy, under: .standard))
+        let start = ContinuousClock.now
+        #expect(try await passwords.check("wrong horse", against: nil) == .wrong)
+        // Load can only make it longer; nothing writes 19 MiB twice in less than this.
+        #expect(start.duration(to: .now) > .milliseconds(2))
     }
 
     @Test("runs no more at once than there is room for, and all in the end")

@@ -36,7 +36,8 @@ enum Python {
             process.waitUntilExit()
             if text.contains("ModuleNotFoundError") {
                 throw SocketFailure(
-                    "\(interpreter) lacks openapi-spec-validator: run `make test`, or set ATRIUM_PYTHON to a python3 that has it")
+                    "\(interpreter) lacks openapi-spec-validator: run `make test`, or set ATRIUM_PYTHON to a python3 that has it"
+                )
             }
             return Verdict(isValid: process.terminationStatus == 0, output: text)
         }

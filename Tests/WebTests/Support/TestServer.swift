@@ -41,20 +41,20 @@ func request(_ method: String, _ path: String, _ headers: [(String, String)] = [
 }
 
 func withServer(
-    endpoints: [Endpoint]? = nil, health: [HealthCheck] = [], _ adjust: (inout WebConfiguration) -> Void = { _ in },
+    endpoints: [Endpoint]? = nil, health: [HealthCheck] = [], _ configuration: WebConfiguration = .testing(),
     _ body: (TestServer) async throws -> Void
 ) async throws {
-    var configuration = WebConfiguration(port: 0, operatorKey: TestServer.operatorKey)
-    adjust(&configuration)
     let store = ThingStore()
     let metrics = PrometheusRegistry()
     let log = LogCapture()
     let logger = Logger(label: "test") { _ in LogCaptureHandler(capture: log) }
     let server = try WebServer(
-        configuration, endpoints: endpoints ?? sampleEndpoints(store), authenticator: KeyRing(), health: health, metrics: metrics,
+        configuration, endpoints: endpoints ?? sampleEndpoints(store), authenticator: KeyRing(), health: health,
+        metrics: metrics,
         logger: logger)
     let group = ServiceGroup(
-        configuration: .init(services: [.init(service: server)], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }))
+        configuration: .init(
+            services: [.init(service: server)], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do {
@@ -69,6 +69,19 @@ func withServer(
     }
 }
 
+extension WebConfiguration {
+    static func testing() -> WebConfiguration {
+        WebConfiguration(port: 0, operatorKey: TestServer.operatorKey)
+    }
+
+    static func testing<Value>(_ property: WritableKeyPath<WebConfiguration, Value>, _ value: Value) -> WebConfiguration
+    {
+        var configuration = testing()
+        configuration[keyPath: property] = value
+        return configuration
+    }
+}
+
 /// Knows two tenants, of which one is suspended.
 struct KeyRing: Authenticator {
     static let acme = TenantID("0190a5c4-7e1b-7d3a-9f52-000000000001")!
@@ -80,6 +93,10 @@ struct KeyRing: Authenticator {
             Caller(tenantID: Self.acme, tenantSlug: "acme", isSuspended: false, actor: .apiKey(Self.acme.uuid))
         case "globex-key":
             Caller(tenantID: Self.globex, tenantSlug: "globex", isSuspended: true, actor: .apiKey(Self.globex.uuid))
+        case "reader-key":
+            Caller(
+                tenantID: Self.acme, tenantSlug: "acme", isSuspended: false, actor: .apiKey(Self.acme.uuid),
+                mayWrite: false)
         case "database-down": throw DatabaseDown()
         default: nil
         }

@@ -6,7 +6,7 @@ final class Argon2idPasswords: PasswordHasher {
     private let parameters: Argon2id.Parameters
     private let queue: HashingQueue
     /// Checked in place of a user's hash where there is no user, so that both take the same time.
-    private let decoy: String
+    let decoy: String
 
     init(
         parameters: Argon2id.Parameters = .standard,

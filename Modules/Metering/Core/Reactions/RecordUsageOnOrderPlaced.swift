@@ -1,0 +1,24 @@
+package import Kernel
+import MeteringContracts
+package import OrdersContracts
+
+/// An order that a customer commits to counts as one use of `orders.placed`, at the time it was placed.
+///
+/// The meter is defined here where it is not yet: topics are not ordered among each other, so the tenant's
+/// registration, which defines it as well, may still be on its way.
+package struct RecordUsageOnOrderPlaced<Repository: UsageRepository> {
+    private let handler: RecordUsageHandler<Repository>
+
+    package init(repository: Repository, identifiers: IdentifierSource, clock: WallClock) {
+        handler = RecordUsageHandler(repository: repository, identifiers: identifiers, clock: clock)
+    }
+
+    /// - Parameter id: the event's own, so that the usage is known by where it came from.
+    package func react(to event: OrderPlacedV1, id: EventID) async throws {
+        let usage = UsageEvent(
+            identity: UsageIdentity(source: "/atrium/orders", id: id.description), type: OrderPlacedV1.type,
+            subject: event.orderId.description, time: event.placedAt, meter: .ordersPlaced)
+        _ = try await handler.handle(
+            RecordUsage(events: [usage], policy: .derived, defining: MeterDefinition.builtIn))
+    }
+}

@@ -1,7 +1,0 @@
-import NIOPosix
-
-// Tasks run on the event loops that read their requests, which saves a hop between threads for each of them. It has to
-// happen before the first task does.
-_ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
-
-await AtriumCommand.main()
