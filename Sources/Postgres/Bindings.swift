@@ -41,7 +41,7 @@ package struct Bindings: Sendable {
     }
 
     /// Each value is lent for one call of `body`.
-    func forEach(_ body: (Binding) -> Void) {
+    func visit(_ body: (Binding) -> Void) {
         withValues { _, binding in
             body(binding)
         } then: {
@@ -70,7 +70,7 @@ package struct Bindings: Sendable {
         guard count == types.count else { return false }
         var index = 0
         var matches = true
-        forEach { binding in
+        visit { binding in
             matches = matches && binding.type == types[index]
             index += 1
         }
@@ -80,7 +80,7 @@ package struct Bindings: Sendable {
     var types: [PostgresType] {
         var types: [PostgresType] = []
         types.reserveCapacity(count)
-        forEach { types.append($0.type) }
+        visit { types.append($0.type) }
         return types
     }
 
@@ -96,10 +96,6 @@ package struct Bindings: Sendable {
 /// Takes a parameter in PostgreSQL's binary format.
 package struct ParameterWriter {
     fileprivate(set) var bytes: [UInt8]
-
-    init(bytes: [UInt8]) {
-        self.bytes = bytes
-    }
 
     package mutating func write(_ value: some FixedWidthInteger) {
         withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }

@@ -205,7 +205,7 @@ struct ConnectionCore: ~Copyable {
             }
         }
         held.forEach(look)
-        line.flights.forEach(look)
+        line.flights.visit(look)
         for id in due {
             abandon(id, { PostgresError(.timeout, "the deadline passed", file: $0.file, line: $0.line) }, &actions)
         }
@@ -243,12 +243,12 @@ struct ConnectionCore: ~Copyable {
 
     // MARK: Giving back
 
-    /// Calls `completion` once the connection can serve somebody else, after a ROLLBACK where one is needed, or never can.
+    /// Calls `completion` once the connection can serve somebody else, after a ROLLBACK where one is needed, or is lost.
     mutating func settle(_ actions: inout [Action], _ completion: @escaping @Sendable (Bool) -> Void) {
         guard isOpen else { return actions.append(.settled(completion, isClean: false)) }
         settlement = completion
         var left: [UInt64] = held.map(\.id)
-        line.flights.forEach { if $0.waiter != nil { left.append($0.id) } }
+        line.flights.visit { if $0.waiter != nil { left.append($0.id) } }
         for id in left {
             abandon(
                 id, { PostgresError(.cancelled, "the connection was given back", file: $0.file, line: $0.line) },

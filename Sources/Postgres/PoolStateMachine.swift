@@ -294,8 +294,10 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
         let all = statistics
         return PostgresError(
             .poolExhausted,
-            "no connection of pool \(configuration.name) became free in time: \(all.leased) of \(configuration.maximum) "
-                + "are in use, \(all.opening) are being opened, and \(all.waiting) others wait; shorten the transactions, "
-                + "or raise the maximum")
+            """
+            no connection of pool \(configuration.name) became free in time: \(all.leased) of \(configuration.maximum) are \
+            in use, \(all.opening) are being opened, and \(all.waiting) others wait; shorten the transactions, or raise \
+            the maximum
+            """)
     }
 }

@@ -55,8 +55,7 @@ package final class PostgresConnection: Sendable {
         try await flight([Statement(sql)], deadline: deadline, file: file, line: line)[0]
     }
 
-    /// Runs any number of statements without parameters, as `psql` would run a file; outside BEGIN … COMMIT they are one
-    /// transaction.
+    /// Runs any number of statements without parameters: one transaction, unless they say BEGIN and COMMIT themselves.
     package func script(
         _ text: String, deadline: ContinuousClock.Instant? = nil, file: StaticString = #fileID, line: UInt = #line
     ) async throws {

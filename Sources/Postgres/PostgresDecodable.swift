@@ -111,7 +111,7 @@ extension String: PostgresDecodable {
         guard let bytes = cell.bytes else { throw .null }
         switch cell.type {
         case .text, .varchar, .bpchar, .name, .char, .json, .unknown: break
-        // An enumeration or citext is sent as its text; what isn't text has a zero byte sooner or later, or isn't UTF-8.
+        // An enumeration or citext is sent as its text; what isn't text has a zero byte soon enough, or isn't UTF-8.
         default: guard cell.type.isUserDefined, !bytes.contains(0) else { throw .type(cell.type) }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw .malformed("text that isn't UTF-8") }
@@ -137,7 +137,9 @@ extension Timestamp: PostgresDecodable {
         guard bytes.count == 8 else { throw .malformed("a time of \(bytes.count) bytes") }
         let microseconds = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
         guard microseconds != .max, microseconds != .min else { throw .malformed("an infinite time") }
-        self.init(microsecondsSinceEpoch: microseconds + Timestamp.postgresEpoch)
+        let (sinceEpoch, overflow) = microseconds.addingReportingOverflow(Timestamp.postgresEpoch)
+        guard !overflow else { throw .malformed("a time out of range") }
+        self.init(microsecondsSinceEpoch: sinceEpoch)
     }
 }
 

@@ -67,8 +67,8 @@ package final class PostgresPool: Service {
 
     /// What is notified on the channel, heard by a connection of its own outside the pool's maximum.
     ///
-    /// Whatever is notified after this has returned is heard. Ends with an error when the connection is lost: call again,
-    /// and look for what was missed.
+    /// Whatever is notified after this has returned is heard. Ends with an error when the connection is lost: call
+    /// again, and look for what was missed.
     package func notifications(
         on channel: String, keeping limit: Int = 256
     ) async throws -> AsyncThrowingStream<String, any Error> {

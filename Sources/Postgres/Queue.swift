@@ -27,7 +27,7 @@ struct Queue<Element>: ~Copyable {
         return element
     }
 
-    func forEach(_ body: (Element) -> Void) {
+    func visit(_ body: (Element) -> Void) {
         for index in head..<storage.count { body(storage[index]!) }
     }
 

@@ -3,7 +3,7 @@ package struct Row: Sendable {
     let result: ResultHandle
     let index: Int
 
-    /// Decodes the columns from the first on, one for each type: `let (id, name) = try row.decode((UUID, String).self)`.
+    /// Decodes the columns from the first on, one for each type: `try row.decode((UUID, String).self)`.
     package func decode<each Column: PostgresDecodable>(
         _ types: (repeat each Column).Type = (repeat each Column).self, file: StaticString = #fileID, line: UInt = #line
     ) throws -> (repeat each Column) {

@@ -27,7 +27,7 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
         let source = Array(other.text.utf8)
         var copied = 0
         var number = 0
-        other.bindings.forEach { binding in
+        other.bindings.visit { binding in
             number += 1
             text += String(decoding: source[copied..<binding.textOffset], as: UTF8.self)
             copied = binding.textOffset + 1 + String(number).utf8.count

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A few threads for C calls that block, such as name look-ups, kept away from the reactor and from Swift's own threads.
+/// A few threads for C calls that block, such as name look-ups, away from the reactor and from Swift's own threads.
 package final class BlockingCalls: Sendable {
     package static let shared = BlockingCalls(maximumThreads: 4)
 

@@ -24,7 +24,9 @@ struct Stack: Sendable {
     }
 
     static func with(_ database: PostgresAddress, _ body: @Sendable (Stack) async throws -> Void) async throws {
-        let broker = try EmbeddedBroker(logger: .silent)
+        let broker = try EmbeddedBroker(
+            topics: ["identity.tenant", "orders.order", "billing.invoice", "metering.usage"].map { TopicSpec($0) },
+            logger: .silent)
         do {
             try await body(Stack(database: database, broker: broker, port: try FreePort.find()))
         } catch {

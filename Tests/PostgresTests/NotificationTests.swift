@@ -39,7 +39,10 @@ struct NotificationTests {
         try await withPool { pool in
             let stream = try await pool.notifications(on: "nudge")
             _ = try await pool.run(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE query LIKE 'LISTEN%' AND datname = current_database()
+                """
             )
             let error = try await postgresError { for try await _ in stream {} }
             #expect(error.code == .connectionLost)

@@ -82,8 +82,12 @@ struct Dev: AsyncParsableCommand {
         configuration.publicURL = "http://127.0.0.1:\(port)"
         configuration.topicPartitions = 4
         let server = Server(configuration: configuration, metrics: telemetry.metrics, logger: telemetry.logger)
-        let republished = try await database.rewindOutboxes(
-            Modules(configuration, dataPlane: DataPlane.unconnected(configuration.database), logger: telemetry.logger))
+        let modules = try Modules(
+            configuration, dataPlane: DataPlane.unconnected(configuration.database), logger: telemetry.logger)
+        for topic in modules.topics {
+            try broker.create(TopicSpec(topic, partitions: configuration.topicPartitions))
+        }
+        let republished = try await database.rewindOutboxes(modules)
         if republished > 0 {
             steps.note("The broker comes up empty: \(republished) contexts publish again what others have not taken in.")
         }

@@ -22,6 +22,11 @@ struct Modules: Sendable {
     let identity: IdentityModule
     let loaded: [LoadedModule]
 
+    /// Every topic that a context of this process writes or reads.
+    var topics: [String] {
+        Set(loaded.flatMap { $0.published.map { $0.topic } + $0.subscriptions.map(\.topic) }).sorted()
+    }
+
     init(_ configuration: ServerConfiguration, dataPlane: DataPlane, logger: Logger) throws {
         let contexts = configuration.contexts
         var loaded: [LoadedModule] = []

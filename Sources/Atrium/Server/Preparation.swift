@@ -2,7 +2,6 @@ import Foundation
 import Kafka
 import Kernel
 import Logging
-import Messaging
 import Postgres
 import Tenancy
 
@@ -19,14 +18,11 @@ struct Preparation {
         // The pool's own service is not running yet; connections open as they are asked for all the same.
         let findings = try await DatabaseGuard(pool: pool, files: files).findings()
         guard findings.isEmpty else { throw UnsafeDatabase(findings: findings) }
-        let topics = Set(modules.loaded.flatMap(\.published).map { $0.topic } + subscribed)
         try await admin.ensureTopics(
-            topics.sorted().map {
+            modules.topics.map {
                 TopicSpec($0, partitions: configuration.topicPartitions, replicas: configuration.topicReplication)
             })
     }
-
-    private var subscribed: [String] { modules.loaded.flatMap(\.subscriptions).map(\.topic) }
 }
 
 /// The database does not hold the fences that keep tenants apart: nothing is served.
