@@ -118,12 +118,11 @@ struct ConnectionCore: ~Copyable {
         guard let wire, loss == nil else { return lose(nil, &actions) }
         switch wire.flush() {
         case .done: watch(.read)
-        case .blocked:
-            watch([.read, .write])
-            // While it could not write, libpq has read what was there, so epoll may never tell of it.
-            receive(&actions)
-        case .failed: lose(wire.error, &actions)
+        case .blocked: watch([.read, .write])
+        case .failed: return lose(wire.error, &actions)
         }
+        // Wherever libpq could not write at once, it has read what was there, and epoll won't tell of that.
+        receive(&actions)
     }
 
     private mutating func watch(_ interest: Readiness) {

@@ -29,7 +29,7 @@ struct DevTests {
             var settings: [String: String] = [:]
             for line in text.split(separator: "\n") where line.contains("=") {
                 let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                let name = parts[0].replacing("export ", with: "")
+                let name = String(parts[0]).replacing("export ", with: "")
                 settings[name] = parts[1].trimmingCharacters(in: CharacterSet(charactersIn: "'\""))
             }
             return settings

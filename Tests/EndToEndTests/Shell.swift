@@ -1,4 +1,5 @@
 import DevStack
+import Foundation
 import TestSupport
 
 /// Runs the project's own scripts as a newcomer does.

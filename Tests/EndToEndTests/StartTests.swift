@@ -1,5 +1,6 @@
 import DevStack
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 

@@ -42,7 +42,7 @@ struct DevSummary: Sendable {
               curl -H 'Authorization: Bearer \(tenants.first?.key ?? "")' \(url)/api/v1/me
               curl \(url)/health/ready
 
-            Ctrl-C stops everything; state is kept. To start over: make run RESET=1
+            Ctrl-C stops everything; state is kept. To start over: make run ARGS=--reset
 
             """
     }

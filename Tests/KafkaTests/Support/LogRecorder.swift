@@ -55,7 +55,7 @@ final class LogRecorder: Sendable {
         }
 
         func log(event: LogEvent) {
-            recorder.record(Line(level: event.level, message: "\(event.message)"))
+            recorder.record(Line(level: event.level, message: "\(event.message) \(event.metadata ?? [:])"))
         }
     }
 }

@@ -18,12 +18,14 @@ func withBroker<Result>(
     _ body: @escaping @Sendable (EmbeddedBroker, KafkaSettings, LogRecorder) async throws -> Result
 ) async throws -> Result where Result: Sendable {
     let broker = try EmbeddedBroker(topics: topics, logger: Logger(label: "broker") { _ in SwiftLogNoOpLogHandler() })
+    let log = LogRecorder()
     do {
-        let result = try await within(limit) { try await body(broker, .test(broker), LogRecorder()) }
+        let result = try await within(limit) { try await body(broker, .test(broker), log) }
         await broker.close()
         return result
     } catch {
         await broker.close()
+        for line in log.lines.suffix(40) { print("\(line.level): \(line.message)") }
         throw error
     }
 }
