@@ -44,9 +44,10 @@ struct OutboxRow {
             topic: topic, key: Array(aggregate.canonical.utf8), value: Array(payload.utf8), headers: headers)
     }
 
+    /// Of the outbox as `o`. A column named without it in `ORDER BY` would be the text that is selected here.
     static var columns: SQL {
         """
-        transaction_id::text, position, transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
+        o.transaction_id::text, o.position, o.transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
         topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload
         """
     }

@@ -132,9 +132,9 @@ package struct Relay: Service {
         let rows = try await crossTenant("read the outbox") {
             try await $0.rows(
                 """
-                SELECT \(OutboxRow.columns) FROM \(unsafeSQL: schema).outbox
-                WHERE (transaction_id, position) > (\(position.transactionID)::text::xid8, \(position.position))
-                ORDER BY transaction_id, position LIMIT \(configuration.batch)
+                SELECT \(OutboxRow.columns) FROM \(unsafeSQL: schema).outbox o
+                WHERE (o.transaction_id, o.position) > (\(position.transactionID)::text::xid8, \(position.position))
+                ORDER BY o.transaction_id, o.position LIMIT \(configuration.batch)
                 """)
         }
         return try rows.map { try OutboxRow($0, schema: schema) }

@@ -141,6 +141,16 @@ struct ErrorTests {
             #expect(line.metadata["operation"] == "listThings")
             #expect(line.metadata["status"] == "200")
             #expect(line.metadata["path"] == "/api/v1/things")
+            #expect(line.level == .info)
+        }
+    }
+
+    @Test("a probe that is well is no news")
+    func quietProbe() async throws {
+        try await withServer(health: [HealthCheck("database") { throw SocketFailure("refused") }]) { server in
+            _ = try await server.call("GET", "/health/live", bearer: nil)
+            _ = try await server.call("GET", "/health/ready", bearer: nil)
+            #expect(server.log.entries.filter { $0.message == "request" }.map(\.level) == [.debug, .info])
         }
     }
 }
