@@ -123,7 +123,7 @@ let testTargets: [Target] = [
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
     tests("MessagingTests", ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
-    tests("WebTests", ["Web", "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
+    tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),
     tests("ArchitectureTests", []),
     tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),

@@ -11,13 +11,19 @@ for suite in $suites; do
   fi
 done
 
-missing=
-command -v wrk >/dev/null || missing="$missing wrk"
-command -v python3 >/dev/null || missing="$missing python3"
-if [ -n "$missing" ]; then
-  # shellcheck disable=SC2086
-  scripts/install.sh $missing >&2
-fi
+# The load generators; everything else is there once `make bench` has gone through scripts/bootstrap.sh.
+for program in wrk python3; do
+  command -v "$program" >/dev/null && continue
+  if [ "$(id -u)" = 0 ]; then
+    apt-get install -y -q "$program" >&2
+  elif command -v sudo >/dev/null; then
+    sudo apt-get install -y -q "$program" >&2
+  else
+    echo "bench: $program is missing; install it with: apt-get install $program" >&2
+    exit 1
+  fi
+done
+
 swift build -c release --product atrium >&2
 for suite in $suites; do
   "Benchmarks/$suite/run.py"

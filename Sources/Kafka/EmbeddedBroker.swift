@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// Everything is in memory, about the newest 5 MB of each partition. Topics that clients ask for come into being; the
 /// admin request that creates topics is not served. All members of one group must use one assignment strategy:
-/// librdkafka ends the process over a mixture.
+/// librdkafka ends the process over a mixture. A group's first member waits three seconds to be let in, so a session
+/// timeout below that never gets in; later rebalances take the session timeout less a second.
 package final class EmbeddedBroker: Sendable {
     private let client: ClientHandle
     private let cluster: Cluster

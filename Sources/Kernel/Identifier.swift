@@ -11,7 +11,7 @@ public struct Identifier<Kind>: Hashable, Sendable {
 
     /// Accepts the canonical 36-character form (RFC 9562), in either case.
     public init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 36, let uuid = UUID(uuidString: String(text)) else { return nil }
+        guard let uuid = UUID(canonical: String(text)) else { return nil }
         self.uuid = uuid
     }
 }
@@ -57,6 +57,13 @@ public typealias EventID = Identifier<EventKind>
 public typealias CorrelationID = Identifier<CorrelationKind>
 
 extension UUID {
+    /// Reads the 36-character form of RFC 9562 in either case, and nothing else: Foundation takes blanks for digits.
+    public init?(canonical text: String) {
+        var text = text
+        guard let uuid = text.withUTF8(readUUID) else { return nil }
+        self = uuid
+    }
+
     /// The lower-case form of RFC 9562.
     public var canonical: String {
         withUnsafeBytes(of: uuid) { bytes in
@@ -80,4 +87,33 @@ extension UUID {
 @inline(__always)
 private func hexDigit(_ nibble: UInt8) -> UInt8 {
     nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+}
+
+private func readUUID(_ text: UnsafeBufferPointer<UInt8>) -> UUID? {
+    guard text.count == 36 else { return nil }
+    var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    var at = 0
+    let isWhole = withUnsafeMutableBytes(of: &bytes) { bytes in
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 {
+                guard text[at] == UInt8(ascii: "-") else { return false }
+                at += 1
+            }
+            guard let high = hexValue(text[at]), let low = hexValue(text[at + 1]) else { return false }
+            bytes[index] = high << 4 | low
+            at += 2
+        }
+        return true
+    }
+    return isWhole ? UUID(uuid: bytes) : nil
+}
+
+@inline(__always)
+private func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
 }

@@ -64,7 +64,7 @@ struct FaultTests {
                 let gate = try await PostgresConnection.connect(
                     ConnectionSettings(stack.database.url), logger: .silent)
                 _ = try await gate.flight(
-                    [Statement("BEGIN"), Statement("LOCK TABLE billing.invoices IN ACCESS EXCLUSIVE MODE")],
+                    [Statement("BEGIN"), Statement("LOCK TABLE billing.invoices IN SHARE ROW EXCLUSIVE MODE")],
                     deadline: nil)
                 let consumers = try await stack.start(["--roles", "consumers"], port: FreePort.find())
                 for _ in 0..<3 { _ = try await tenant.fulfilledOrder() }

@@ -105,6 +105,17 @@ extension Stack.Tenant {
         ["sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250], ["sku": "SETUP", "quantity": 1, "unitPriceMinor": 9900],
     ]
 
+    /// A token of the tenant's administrator.
+    func session(of stack: Stack) async throws -> String {
+        let reply = try await stack.http.post(
+            "/api/v1/sessions",
+            json: [
+                "tenant": .string(slug), "email": .string("admin@\(slug).example"), "password": .string(Stack.password),
+            ])
+        guard let token = reply["accessToken"]?.string else { throw Unexpected(reply: reply) }
+        return token
+    }
+
     func openOrder(place: Bool = false, key: String = UUID().uuidString) async throws -> HTTPReply {
         try await http.post(
             "/api/v1/orders",

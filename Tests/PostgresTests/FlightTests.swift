@@ -28,7 +28,7 @@ struct FlightTests {
                         Statement("INSERT INTO t VALUES (\(2), \("b"))"),
                         Statement("UPDATE t SET n = n + \(1)"), Statement("SELECT * FROM t"), Statement("COMMIT"),
                     ], deadline: soon)
-                #expect(proxy.counts == Proxy.Counts(turns: 1, pieces: 1))
+                #expect(proxy.counts == Proxy.Counts(turns: 1, writes: 1))
                 #expect(connection.roundTrips == before + 1)
             }
         }

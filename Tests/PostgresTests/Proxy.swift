@@ -6,8 +6,8 @@ final class Proxy: Sendable {
     struct Counts: Equatable {
         /// How often the client spoke after the server had: round trips.
         var turns = 0
-        /// How many pieces the client's bytes came in.
-        var pieces = 0
+        /// How many segments of TCP the client's bytes came in: writes, as long as they are small.
+        var writes = 0
     }
 
     private struct State: ~Copyable {
@@ -94,6 +94,7 @@ final class Proxy: Sendable {
     }
 
     private func pump(_ number: Int, _ client: Int32, _ server: Int32) {
+        var seen = 0
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var waiting = [
             pollfd(fd: client, events: Int16(POLLIN), revents: 0),
@@ -105,7 +106,9 @@ final class Proxy: Sendable {
                 guard count > 0 else { return }
                 let isSwallowed = state.withLock { state in
                     if side == 0 {
-                        state.counts.pieces += 1
+                        let segments = dataSegments(client)
+                        state.counts.writes += segments - seen
+                        seen = segments
                         if state.serverSpokeLast { state.counts.turns += 1 }
                     }
                     state.serverSpokeLast = side == 1
@@ -115,6 +118,14 @@ final class Proxy: Sendable {
             }
         }
     }
+}
+
+/// How many segments with data have come in: `tcpi_data_segs_in`, which the C library's `tcp_info` doesn't have.
+private func dataSegments(_ socket: Int32) -> Int {
+    var info = [UInt32](repeating: 0, count: 64)
+    var length = socklen_t(256)
+    getsockopt(socket, Int32(IPPROTO_TCP), TCP_INFO, &info, &length)
+    return Int(info[152 / 4])
 }
 
 private func loopback(port: UInt16) -> sockaddr_in {

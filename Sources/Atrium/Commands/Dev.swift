@@ -36,7 +36,7 @@ struct Dev: AsyncParsableCommand {
             try await EmbeddedPostgres.start(
                 EmbeddedPostgres.Configuration(
                     directory: directory.postgres, withReplica: true,
-                    settings: ["track_commit_timestamp": "on"], steps: steps))
+                    settings: ["track_commit_timestamp": "on"]))
         }
         do {
             try await serve(

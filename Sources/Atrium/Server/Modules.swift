@@ -8,67 +8,65 @@ import OrdersAdapters
 import Tenancy
 import Web
 
-/// What a context brings to the program.
+/// What every context's one exposed type tells the program.
+protocol ContextModule: Sendable {
+    static var context: ContextRole { get }
+    static var published: [any IntegrationEvent.Type] { get }
+    var endpoints: [Endpoint] { get }
+    var subscriptions: [Subscription] { get }
+}
+
+extension IdentityModule: ContextModule {}
+extension OrdersModule: ContextModule {}
+extension BillingModule: ContextModule {}
+extension MeteringModule: ContextModule {}
+
+/// A context as a process runs it.
 struct LoadedModule: Sendable {
     let context: ContextRole
     let endpoints: [Endpoint]
     let subscriptions: [Subscription]
     let published: [any IntegrationEvent.Type]
     let relaySignal: RelaySignal
+
+    /// - Parameter signal: what the module's outbox wakes its relay with.
+    init<Module: ContextModule>(_ module: Module, _ signal: RelaySignal) {
+        relaySignal = signal
+        context = Module.context
+        endpoints = module.endpoints
+        subscriptions = module.subscriptions
+        published = Module.published
+    }
 }
 
-/// The contexts of a process. Identity is always there, since it says who a caller is; its routes may not be.
+/// The contexts of a process.
 struct Modules: Sendable {
-    let identity: IdentityModule
     let loaded: [LoadedModule]
+    /// Identity says who a caller is, also in a process that does not run its routes.
+    let authenticator: BearerAuthenticator
+
+    init(_ configuration: ServerConfiguration, dataPlane: DataPlane, logger: Logger) throws {
+        let signal = RelaySignal()
+        let identity = try IdentityModule(
+            dataPlane: dataPlane, outbox: Outbox(schema: IdentityModule.context.schema, signal: signal),
+            secret: configuration.secret, issuer: configuration.publicURL, audience: "atrium", logger: logger)
+        authenticator = identity.authenticator
+        func load<Module: ContextModule>(_ make: (Outbox) -> Module) -> LoadedModule {
+            let signal = RelaySignal()
+            return LoadedModule(make(Outbox(schema: Module.context.schema, signal: signal)), signal)
+        }
+        loaded = configuration.contexts.sorted { $0.rawValue < $1.rawValue }.map { context in
+            switch context {
+            case .identity: LoadedModule(identity, signal)
+            case .orders: load { OrdersModule(dataPlane: dataPlane, outbox: $0) }
+            case .billing: load { BillingModule(dataPlane: dataPlane, outbox: $0) }
+            case .metering: load { MeteringModule(dataPlane: dataPlane, outbox: $0) }
+            }
+        }
+    }
 
     /// Every topic that a context of this process writes or reads.
     var topics: [String] {
         Set(loaded.flatMap { $0.published.map { $0.topic } + $0.subscriptions.map(\.topic) }).sorted()
-    }
-
-    init(_ configuration: ServerConfiguration, dataPlane: DataPlane, logger: Logger) throws {
-        let contexts = configuration.contexts
-        var loaded: [LoadedModule] = []
-        func outbox(_ context: ContextRole) -> (Outbox, RelaySignal) {
-            let signal = RelaySignal()
-            return (Outbox(schema: context.schema, signal: signal), signal)
-        }
-        let (identityOutbox, identitySignal) = outbox(IdentityModule.context)
-        identity = try IdentityModule(
-            dataPlane: dataPlane, outbox: identityOutbox, secret: configuration.secret,
-            issuer: configuration.publicURL, audience: "atrium", logger: logger)
-        if contexts.contains(.identity) {
-            loaded.append(
-                LoadedModule(
-                    context: IdentityModule.context, endpoints: identity.endpoints,
-                    subscriptions: identity.subscriptions, published: IdentityModule.published,
-                    relaySignal: identitySignal))
-        }
-        if contexts.contains(.orders) {
-            let (outbox, signal) = outbox(OrdersModule.context)
-            let module = OrdersModule(dataPlane: dataPlane, outbox: outbox)
-            loaded.append(
-                LoadedModule(
-                    context: OrdersModule.context, endpoints: module.endpoints, subscriptions: module.subscriptions,
-                    published: OrdersModule.published, relaySignal: signal))
-        }
-        if contexts.contains(.billing) {
-            let (outbox, signal) = outbox(BillingModule.context)
-            let module = BillingModule(dataPlane: dataPlane, outbox: outbox)
-            loaded.append(
-                LoadedModule(
-                    context: BillingModule.context, endpoints: module.endpoints, subscriptions: module.subscriptions,
-                    published: BillingModule.published, relaySignal: signal))
-        }
-        if contexts.contains(.metering) {
-            let (outbox, signal) = outbox(MeteringModule.context)
-            let module = MeteringModule(dataPlane: dataPlane, outbox: outbox)
-            loaded.append(
-                LoadedModule(
-                    context: MeteringModule.context, endpoints: module.endpoints, subscriptions: module.subscriptions,
-                    published: MeteringModule.published, relaySignal: signal))
-        }
-        self.loaded = loaded
     }
 }

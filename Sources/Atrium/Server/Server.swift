@@ -35,7 +35,7 @@ struct Server {
             WebConfiguration(
                 host: configuration.host, port: configuration.port, operatorKey: configuration.operatorKey),
             endpoints: configuration.roles.contains(.http) ? modules.loaded.flatMap(\.endpoints) : [],
-            authenticator: modules.identity.authenticator,
+            authenticator: modules.authenticator,
             health: [
                 HealthCheck("postgres") { try await ping(pool) },
                 HealthCheck("kafka") { _ = try await admin.topics() },

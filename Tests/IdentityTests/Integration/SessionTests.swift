@@ -75,6 +75,27 @@ struct SessionTests {
         }
     }
 
+    @Test("survives a user who is changed by two at once: neither change is lost or refused")
+    func parallelChanges() async throws {
+        try await IdentityWorld.with { world in
+            let tenant = try await world.tenant("acme")
+            let id = try await world.plane.asSuperuser("SELECT user_id FROM identity.users").first?.decode(UserID.self)
+            let userID = try #require(id)
+            let users = PostgresUserRepository(
+                dataPlane: world.plane.dataPlane, callers: world.module.authenticator.callers, logger: .silent)
+            for _ in 0..<20 {
+                async let one = users.update(userID, of: tenant.id) {
+                    $0.rehash(as: PasswordHash("$argon2id$one"), at: noon)
+                }
+                async let other = users.update(userID, of: tenant.id) {
+                    $0.rehash(as: PasswordHash("$argon2id$other"), at: noon)
+                }
+                _ = try await (one, other)
+            }
+            #expect(try await world.count("SELECT version FROM identity.users") == 41)
+        }
+    }
+
     @Test("ends when its user's role is another, within two seconds")
     func roleChange() async throws {
         try await IdentityWorld.with { world in

@@ -2,10 +2,11 @@ import Kafka
 import Logging
 
 extension KafkaSettings {
-    /// Impatient towards the embedded broker, whose rebalances take as long as a session may be silent.
+    /// Impatient, as the embedded broker's rebalances take almost as long as a session may be silent; but a session must
+    /// outlive the three seconds for which it holds a group's first member back.
     static func test(_ broker: EmbeddedBroker) -> KafkaSettings {
         var settings = KafkaSettings(bootstrapServers: broker.bootstrapServers)
-        settings.sessionTimeout = .seconds(2)
+        settings.sessionTimeout = .seconds(4)
         settings.fetchWait = .milliseconds(10)
         settings.closeTimeout = .seconds(10)
         return settings

@@ -1,6 +1,7 @@
 import Foundation
 import IdentityContracts
 import Kernel
+import Messaging
 import MeteringAdapters
 import OrdersContracts
 import Postgres

@@ -48,8 +48,9 @@ struct RecordUsageTests {
             let tenant = world.tenant()
             _ = try await tenant.define("egress")
             let event = cloudEvent("1", value: "1.50", time: "2026-02-03T09:00:30Z")
+            let again = cloudEvent("1", value: .number(Decimal(string: "1.5")!), time: "2026-02-03T10:00:30+01:00")
             #expect(try await tenant.send(event)["accepted"] == 1)
-            #expect(try await tenant.send(cloudEvent("1", value: 1.5, time: "2026-02-03T10:00:30+01:00"))["duplicates"] == 1)
+            #expect(try await tenant.send(again)["duplicates"] == 1)
             let batch = try await tenant.send([event, event, cloudEvent("1", value: "1", source: "/other")]).json()
             #expect(batch == ["accepted": 1, "duplicates": 2, "rejected": 0, "errors": []])
             // Sent without a time, the second comes at another moment and is the same all the same.
