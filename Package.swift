@@ -125,7 +125,7 @@ let testTargets: [Target] = [
     tests("MessagingTests", ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
     tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),
-    tests("ArchitectureTests", []),
+    tests("ArchitectureTests", ["IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts", "Kernel"]),
     tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),
 ]
 

@@ -91,8 +91,8 @@ struct SigningKeysTests {
     }
 
     @Test("are followed by the next one a day ahead", arguments: [
-        (29 * 86_400 - 1, nil), (29 * 86_400, 30 * 86_400), (30 * 86_400 - 1, 30 * 86_400), (30 * 86_400, 30 * 86_400),
-        (31 * 86_400, 31 * 86_400),
+        (29 * 86_400 - 1, nil), (29 * 86_400, 30 * 86_400), (30 * 86_400 - 1, 30 * 86_400), (30 * 86_400, 30 * 86_400 - 300),
+        (31 * 86_400, 31 * 86_400 - 300),
     ] as [(Int, Int?)])
     func succession(elapsed: Int, expectedStart: Int?) {
         let key = SigningKey(
@@ -103,9 +103,14 @@ struct SigningKeysTests {
                 == expectedStart.map { noon.advanced(by: .seconds($0)) })
     }
 
-    @Test("are made where there are none")
-    func first() {
-        #expect(PostgresSigningKeys.start(ofNextAfter: [], at: noon) == noon)
+    @Test("are made where there are none, and sign at once for a process whose clock is minutes behind")
+    func first() throws {
+        let start = try #require(PostgresSigningKeys.start(ofNextAfter: [], at: noon))
+        let key = SigningKey(
+            id: SigningKeyID(UUID()), privateKey: Curve25519.Signing.PrivateKey(), signsFrom: start,
+            signsUntil: start.advanced(by: PostgresSigningKeys.term))
+        #expect(key.signs(at: noon.advanced(by: .seconds(-300))))
+        #expect(PostgresSigningKeys.start(ofNextAfter: [key], at: noon.advanced(by: .seconds(-300))) == nil)
     }
 
     private func ring(_ store: StoreInMemory, _ clock: SettableClock) -> SigningKeys<StoreInMemory> {

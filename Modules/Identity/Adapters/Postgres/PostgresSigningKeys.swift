@@ -11,6 +11,8 @@ struct PostgresSigningKeys: SigningKeyStore {
     static let term = Duration.seconds(30 * 86_400)
     /// How long before its first signature a key can be read by every process.
     static let notice = Duration.seconds(86_400)
+    /// How far a key that is wanted at once is dated back, so that a process whose clock is behind can sign with it too.
+    static let tolerance = Duration.seconds(300)
 
     let dataPlane: DataPlane
     let seal: Seal
@@ -51,7 +53,7 @@ struct PostgresSigningKeys: SigningKeyStore {
     /// When a key that is missing should begin to sign; `nil` where none is missing.
     static func start(ofNextAfter keys: [SigningKey], at now: Timestamp) -> Timestamp? {
         guard let last = keys.map(\.signsUntil).max(), now < last, keys.contains(where: { $0.signs(at: now) }) else {
-            return now
+            return now.advanced(by: .zero - tolerance)
         }
         return last <= now.advanced(by: notice) ? last : nil
     }
