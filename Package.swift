@@ -24,7 +24,6 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -46,7 +45,7 @@ let platform: [Target] = [
         name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle], swiftSettings: settings),
     .target(
         name: "Messaging",
-        dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", logging, metrics, lifecycle],
+        dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", crypto, logging, metrics, lifecycle],
         swiftSettings: settings),
     .target(
         name: "Web",
@@ -84,14 +83,14 @@ func context(_ name: String, reactsTo others: [String] = [], core: [Target.Depen
             name: "\(name)Tests",
             dependencies: [
                 .target(name: name), .target(name: "\(name)Adapters"), .target(name: "\(name)Contracts"), "Kernel",
-                "Postgres", "Tenancy", "Messaging", "Web", "TestSupport", "DevStack", logging,
+                "Postgres", "Tenancy", "Messaging", "Web", "Telemetry", "TestSupport", "DevStack", logging, crypto,
             ] + foreign,
             swiftSettings: settings),
     ]
 }
 
 let contexts =
-    context("Identity", adapters: ["CSodium", jwt, crypto])
+    context("Identity", adapters: ["CSodium", crypto])
     + context("Orders")
     + context("Billing", reactsTo: ["Identity", "Orders"])
     + context("Metering", reactsTo: ["Identity", "Orders"])
@@ -145,7 +144,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: platform + contexts + program + testTargets
 )

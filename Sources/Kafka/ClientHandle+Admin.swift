@@ -25,7 +25,7 @@ extension ClientHandle {
         }
     }
 
-    /// Blocks until a broker has been asked for the topic by its name.
+    /// Blocks until a broker has been asked for the topic by its name, which may be unknown.
     func mention(_ topic: String, timeout: Duration) throws {
         try borrow { lent in
             guard let handle = lent.topics.handle(topic, of: lent.client) else {

@@ -1,3 +1,4 @@
+import Crypto
 package import Foundation
 package import Kafka
 package import Kernel
@@ -34,8 +35,9 @@ package struct DeadLetter: Sendable {
             id: IdentifierSource.system.next(EventID.self).uuid, direction: .incoming,
             tenantID: header(CloudEventHeader.tenant).flatMap { TenantID($0) }, reaction: reaction,
             topic: message.topic, partition: message.partition, offset: message.offset, key: message.key,
-            value: message.value, headers: message.headers, eventID: header(CloudEventHeader.id),
-            eventType: header(CloudEventHeader.type), reason: reason, attempts: attempts,
+            value: message.value, headers: message.headers, eventID: header(CloudEventHeader.id).flatMap(keepable),
+            eventType: header(CloudEventHeader.type).flatMap(keepable), reason: keepable(reason) ?? "unprintable",
+            attempts: attempts,
             failedAt: WallClock.system.now(), replayedAt: nil)
     }
 
@@ -52,12 +54,21 @@ package struct DeadLetter: Sendable {
     func insertion(into schema: String) -> SQL {
         """
         INSERT INTO \(unsafeSQL: schema).dead_letters (id, tenant_id, direction, reaction, topic, partition, "offset", \
-        key, value, header_names, header_values, event_id, event_type, reason, attempts, failed_at)
+        key, value, header_names, header_values, event_id, event_type, reason, attempts, failed_at, digest)
         VALUES (\(id), \(tenantID), \(direction.rawValue), \(reaction), \(topic), \(partition), \(offset), \(key), \
         \(value), \(headers.map(\.name)), \(headers.map(\.value)), \(eventID), \(eventType), \(reason), \
-        \(Int32(attempts)), \(failedAt))
-        ON CONFLICT ON CONSTRAINT dead_letters_once DO NOTHING
+        \(Int32(attempts)), \(failedAt), \(digest))
+        ON CONFLICT ON CONSTRAINT dead_letters_once DO NOTHING RETURNING true
         """
+    }
+
+    private var digest: [UInt8] {
+        var hash = SHA256()
+        for part in [key, value] + headers.flatMap({ [Array($0.name.utf8), $0.value] }) {
+            withUnsafeBytes(of: Int64(part?.count ?? -1)) { hash.update(bufferPointer: $0) }
+            hash.update(data: part ?? [])
+        }
+        return Array(hash.finalize())
     }
 
     static var columns: SQL {
@@ -107,6 +118,11 @@ package struct DeadLetter: Sendable {
         self.failedAt = failedAt
         self.replayedAt = replayedAt
     }
+}
+
+/// What a stranger sent, as far as it may stand in a column of its own; the message is kept whole beside it.
+private func keepable(_ text: String) -> String? {
+    text.utf8.contains(0) ? nil : String(text.prefix(500))
 }
 
 extension [KafkaHeader] {

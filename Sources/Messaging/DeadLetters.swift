@@ -20,9 +20,10 @@ package struct DeadLetters: Sendable {
     }
 
     func keep(_ letter: DeadLetter) async throws {
-        try await dataPlane.crossTenant(as: role, reason: "keep a dead letter", logger: logger) {
-            $0.enqueue(letter.insertion(into: schema))
+        let isNew = try await dataPlane.crossTenant(as: role, reason: "keep a dead letter", logger: logger) {
+            try await !$0.rowsWriting(letter.insertion(into: schema)).isEmpty
         }
+        guard isNew else { return }
         var metadata: Logger.Metadata = [
             "topic": "\(letter.topic)", "event": "\(letter.eventID ?? "?")", "event_type": "\(letter.eventType ?? "?")",
             "reason": "\(letter.reason)",

@@ -28,7 +28,7 @@ struct OutboxRow {
         var headers = [
             KafkaHeader(CloudEventHeader.specVersion, "1.0"),
             KafkaHeader(CloudEventHeader.id, event.description),
-            KafkaHeader(CloudEventHeader.source, "/atrium/\(schema)"),
+            KafkaHeader(CloudEventHeader.source, eventSource(of: schema)),
             KafkaHeader(CloudEventHeader.type, type),
             KafkaHeader(CloudEventHeader.time, occurred.description),
             KafkaHeader(CloudEventHeader.subject, aggregate.canonical),
@@ -58,6 +58,9 @@ struct OutboxPosition: Hashable, Sendable {
     let transactionID: String
     let position: Int64
 }
+
+/// The CloudEvents source of a context's events.
+func eventSource(of context: String) -> String { "/atrium/\(context)" }
 
 /// Where the schema of an event type lies: `orders.order.placed.v1` is `orders/order.placed.v1.json`.
 func dataSchema(of type: String) -> String {

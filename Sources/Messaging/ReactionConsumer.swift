@@ -22,6 +22,8 @@ package struct ReactionConsumer: Service {
     package struct Configuration: Sendable {
         /// How often an event is tried that fails for a reason of its own, before it goes to the dead letters.
         package var attempts = 5
+        /// The same for one that runs into time limits or other transactions, which may not be its own fault.
+        package var contendedAttempts = 50
         package var batch = 200
 
         package init() {}
@@ -87,6 +89,10 @@ package struct ReactionConsumer: Service {
             return await bury(message, reaction: nil, reason: error.reason, attempts: 1)
         }
         for subscription in subscriptions[event.type] ?? [] {
+            guard message.topic == subscription.topic, event.source == subscription.source else {
+                let reason = "\(event.type) comes from \(subscription.source) on \(subscription.topic) alone"
+                return await bury(message, reaction: nil, reason: reason, attempts: 1)
+            }
             guard await settle(event, from: message, by: subscription) else { return false }
         }
         return true
@@ -94,6 +100,7 @@ package struct ReactionConsumer: Service {
 
     private func settle(_ event: ReceivedEvent, from message: KafkaMessage, by subscription: Subscription) async -> Bool {
         var attempts = 0
+        var contended = 0
         var backoff = Backoff()
         while true {
             do {
@@ -106,11 +113,12 @@ package struct ReactionConsumer: Service {
                 return await bury(
                     message, reaction: subscription.reaction, reason: rejection.reason, attempts: attempts + 1)
             } catch {
-                // What is wrong with the database says nothing against the event, so such tries don't count.
-                let counts =
-                    !(error is DataPlaneUnavailable || error is StaleVersion)
-                    && (error as? PostgresError)?.isRetriable != true
-                attempts += counts ? 1 : 0
+                guard !Task.isCancelled else { return false }
+                switch Blame(error) {
+                case .event: attempts += 1
+                case .contention: contended += 1
+                case .database: break
+                }
                 meters.retries.increment()
                 logger.warning(
                     "event failed",
@@ -119,15 +127,33 @@ package struct ReactionConsumer: Service {
                         "correlation": "\(event.correlation.id)", "reaction": "\(subscription.reaction)",
                         "attempt": "\(attempts)", "error": "\(error)",
                     ])
-                if attempts >= configuration.attempts {
+                if attempts >= configuration.attempts || contended >= configuration.contendedAttempts {
                     return await bury(
-                        message, reaction: subscription.reaction, reason: "\(error)", attempts: attempts)
+                        message, reaction: subscription.reaction, reason: "\(error)", attempts: attempts + contended)
                 }
             }
             do {
                 try await backoff.wait()
             } catch {
                 return false
+            }
+        }
+    }
+
+    /// What a failed try says about the event.
+    private enum Blame {
+        case event
+        case contention
+        /// A database that is away says nothing against the event: it is tried until the database is back.
+        case database
+
+        init(_ error: any Error) {
+            switch error {
+            case let unavailable as DataPlaneUnavailable:
+                self = unavailable.cause.code == .timeout ? .contention : .database
+            case is StaleVersion: self = .contention
+            case let error as PostgresError: self = error.isRetriable ? .contention : .event
+            default: self = .event
             }
         }
     }

@@ -100,6 +100,9 @@ private struct Headers {
             guard let bytes = header.value, let text = String(validating: bytes, as: UTF8.self) else {
                 throw Rejection("the header \(name) is not UTF-8 text")
             }
+            guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+                throw Rejection("the header \(name) has control characters")
+            }
             guard values.updateValue(text, forKey: name) == nil else {
                 throw Rejection("the header \(name) is there twice")
             }

@@ -29,8 +29,9 @@ package struct Relay: Service {
         package var lease = Duration.seconds(5)
         /// How often the outbox is looked at when nobody nudges.
         package var heartbeat = Duration.seconds(1)
-        /// How long to wait for a transaction that holds back events which have committed after it began.
-        package var settling = Duration.milliseconds(2)
+        /// How long to wait for a transaction that holds back events which have committed after it began: most end
+        /// within milliseconds, and one that stays open must not be asked about all the time.
+        var settling = Backoff(first: .milliseconds(2), limit: .milliseconds(250))
         package var batch = 500
 
         package init() {}
@@ -73,15 +74,19 @@ package struct Relay: Service {
 
     private func publishUntilCancelled() async {
         var held: Held?
+        var settling = configuration.settling
         for await _ in signal.nudges {
             var outcome = Round.more
             while outcome != .idle, !Task.isCancelled {
                 do {
                     outcome = try await publishOnce(&held)
-                    if outcome == .unsettled { try await Task.sleep(for: configuration.settling) }
-                } catch is CancellationError {
-                    return
+                    if outcome == .unsettled {
+                        try await settling.wait()
+                    } else {
+                        settling = configuration.settling
+                    }
                 } catch {
+                    guard !Task.isCancelled else { return }
                     logger.warning("relay will try again", metadata: ["error": "\(error)"])
                     held = nil
                     outcome = .idle
@@ -113,18 +118,14 @@ package struct Relay: Service {
         guard let from = held?.position else { return .idle }
         let rows = try await read(after: from)
         let settled = rows.prefix { $0.isSettled }
-        guard let first = settled.first, let last = settled.last else {
-            lag.record(0)
-            return rows.isEmpty ? .idle : .unsettled
-        }
-        lag.record(WallClock.system.now().duration(since: first.occurredAt) / .seconds(1))
+        lag.record(rows.first.map { WallClock.system.now().duration(since: $0.occurredAt) / .seconds(1) } ?? 0)
+        guard let last = settled.last else { return rows.isEmpty ? .idle : .unsettled }
         try await publish(settled)
         let asked = ContinuousClock.now
         let kept = try await crossTenant("advance the relay's cursor") {
             try await lease.advance(to: last.position, in: $0)
         }
         held = kept ? Held(position: last.position, renewedAt: asked) : nil
-        published.increment(by: settled.count)
         return settled.count < rows.count ? .unsettled : rows.count < configuration.batch ? .idle : .more
     }
 
@@ -148,20 +149,32 @@ package struct Relay: Service {
             try Task.checkCancellation()
             let results = await producer.produce(rest.map(\.record))
             var again: [OutboxRow] = []
+            var held: Set<[UInt8]> = []
             for (row, result) in zip(rest, results) {
-                guard case .failure(let error) = result else { continue }
-                if error.isRetriable {
+                let key = row.record.key ?? []
+                switch result {
+                case .failure(let error) where error.isRetriable:
+                    held.insert(key)
                     again.append(row)
-                } else {
-                    try await setAside(row, because: error)
+                // What came after a failure of its key goes again behind it: twice, but in order.
+                case .success where held.contains(key): again.append(row)
+                case .success: published.increment()
+                case .failure(let error): try await setAside(row, because: error)
                 }
             }
             rest = again[...]
             if !again.isEmpty {
                 logger.warning("broker did not take events, sending again", metadata: ["events": "\(again.count)"])
                 try await backoff.wait()
+                let kept = try await crossTenant("renew the relay's lease") { try await lease.acquire($0) }
+                guard kept != nil else { throw LeaseLost() }
             }
         }
+    }
+
+    /// Another process publishes now; it begins at the cursor.
+    private struct LeaseLost: Error, CustomStringConvertible {
+        let description = "the lease has gone to another process"
     }
 
     private func setAside(_ row: OutboxRow, because error: KafkaError) async throws {

@@ -14,6 +14,8 @@ package struct Subscription: Sendable {
     package let reaction: String
     package let eventType: String
     package let topic: String
+    /// The only source that the event may name.
+    let source: String
     let react: @Sendable (ReceivedEvent, TenantTransaction) async throws -> Void
 
     /// The reaction runs inside the inbox's transaction: once for each event, however often the event arrives.
@@ -24,7 +26,10 @@ package struct Subscription: Sendable {
         _ type: Payload.Type, named reaction: String,
         _ react: @escaping @Sendable (IncomingEvent<Payload>, TenantTransaction) async throws -> Void
     ) -> Subscription {
-        Subscription(reaction: reaction, eventType: Payload.type, topic: Payload.topic) { event, transaction in
+        let context = Payload.type.prefix { $0 != "." }
+        return Subscription(
+            reaction: reaction, eventType: Payload.type, topic: Payload.topic, source: eventSource(of: String(context))
+        ) { event, transaction in
             let payload = try event.payload(as: type)
             try await react(IncomingEvent(id: event.id, time: event.time, payload: payload), transaction)
         }

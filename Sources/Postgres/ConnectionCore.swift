@@ -242,7 +242,7 @@ struct ConnectionCore: ~Copyable {
 
     // MARK: Giving back
 
-    /// Calls `completion` once the connection can serve somebody else, after a ROLLBACK where one is needed, or is lost.
+    /// Calls `completion` once the connection can serve somebody else, after a ROLLBACK where one is due, or is lost.
     mutating func settle(_ actions: inout [Action], _ completion: @escaping @Sendable (Bool) -> Void) {
         guard isOpen else { return actions.append(.settled(completion, isClean: false)) }
         settlement = completion

@@ -295,9 +295,9 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
         return PostgresError(
             .poolExhausted,
             """
-            no connection of pool \(configuration.name) became free in time: \(all.leased) of \(configuration.maximum) are \
-            in use, \(all.opening) are being opened, and \(all.waiting) others wait; shorten the transactions, or raise \
-            the maximum
+            no connection of pool \(configuration.name) became free in time: \(all.leased) of \
+            \(configuration.maximum) are in use, \(all.opening) are being opened, and \(all.waiting) others wait; \
+            shorten the transactions, or raise the maximum
             """)
     }
 }

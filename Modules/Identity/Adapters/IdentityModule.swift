@@ -50,5 +50,7 @@ package struct IdentityModule: Sendable {
 struct SecretTooShort: Error, CustomStringConvertible {
     let bytes: Int
 
-    var description: String { "the secret has \(bytes) bytes; give at least 32, such as from `openssl rand -base64 48`" }
+    var description: String {
+        "the secret has \(bytes) bytes; give at least 32, such as from `openssl rand -base64 48`"
+    }
 }

@@ -76,20 +76,20 @@ struct InvoiceRouteTests {
         }
     }
 
-    @Test(
-        "are voided only for a reason that can be kept",
-        arguments: [
-            "{}", #"{"reason":""}"#, #"{"reason":" "}"#, #"{"reason":7}"#, #"{"reason":"a\nb"}"#, #"{"reason":"x","why":"y"}"#,
-            #"{"reason":"\#(String(repeating: "x", count: 501))"}"#,
-        ])
-    func badReason(_ body: String) async throws {
+    @Test("are voided only for a reason that can be kept")
+    func badReason() async throws {
         try await BillingWorld.with { world in
             let tenant: TenantID = IdentifierSource.system.next()
             let id = try await Self.invoice(of: tenant, in: world)
-            let reply = try await world.http(as: tenant).send(
-                "POST", "/api/v1/invoices/\(id)/void", body: Data(body.utf8),
-                headers: ["If-Match": "\"1\"", "Content-Type": "application/json"])
-            #expect(reply.status == 422 && reply.problem == "invalid-body", "\(reply)")
+            for body in [
+                "{}", #"{"reason":""}"#, #"{"reason":" "}"#, #"{"reason":7}"#, #"{"reason":"a\nb"}"#,
+                #"{"reason":"x","why":"y"}"#, #"{"reason":"\#(String(repeating: "x", count: 501))"}"#,
+            ] {
+                let reply = try await world.http(as: tenant).send(
+                    "POST", "/api/v1/invoices/\(id)/void", body: Data(body.utf8),
+                    headers: ["If-Match": "\"1\"", "Content-Type": "application/json"])
+                #expect(reply.status == 422 && reply.problem == "invalid-body", "\(reply)")
+            }
         }
     }
 

@@ -16,9 +16,11 @@ struct PasswordHashingTests {
         #expect(try Argon2id.hash("correct horse", .standard).hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
     }
 
-    @Test("takes a password as it is, whatever is in it", arguments: [
-        "correct horse battery", "пароль-длинный", "nul\0inside", "🔑🔑🔑🔑🔑🔑🔑🔑", " spaces ",
-    ])
+    @Test(
+        "takes a password as it is, whatever is in it",
+        arguments: [
+            "correct horse battery", "пароль-длинный", "nul\0inside", "🔑🔑🔑🔑🔑🔑🔑🔑", " spaces ",
+        ])
     func verbatim(_ text: String) async throws {
         let passwords = try Argon2idPasswords(parameters: Self.weak)
         let hash = try await passwords.hash(Password(text))

@@ -32,16 +32,19 @@ struct SealTests {
 
 @Suite("Base64 for addresses")
 struct Base64URLTests {
-    @Test("follows the examples of RFC 4648, section 10", arguments: [
-        ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
-        ("foobar", "Zm9vYmFy"),
-    ])
+    @Test(
+        "follows the examples of RFC 4648, section 10",
+        arguments: [
+            ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
+            ("foobar", "Zm9vYmFy"),
+        ])
     func examples(text: String, encoded: String) {
         #expect(Base64URL.encode(text.utf8) == encoded)
         #expect(Base64URL.decode(encoded.utf8) == Array(text.utf8))
     }
 
-    @Test("takes no padding, no other alphabet, no spare bits", arguments: ["Zg==", "Z", "Zh", "+/+/", "Zm9 v", "Zm9v\n"])
+    @Test(
+        "takes no padding, no other alphabet, no spare bits", arguments: ["Zg==", "Z", "Zh", "+/+/", "Zm9 v", "Zm9v\n"])
     func refusals(_ text: String) {
         #expect(Base64URL.decode(text.utf8) == nil)
     }

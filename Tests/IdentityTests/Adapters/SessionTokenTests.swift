@@ -35,36 +35,40 @@ struct SessionTokenTests {
         #expect(key.publicKey.isValidSignature(signature, for: Array("\(parts[0]).\(parts[1])".utf8)))
     }
 
-    @Test("begins and ends to the second", arguments: [
-        (-31, false), (-30, true), (0, true), (899, true), (900, false), (100_000, false),
-    ])
+    @Test(
+        "begins and ends to the second",
+        arguments: [
+            (-31, false), (-30, true), (0, true), (899, true), (900, false), (100_000, false),
+        ])
     func times(seconds: Int, isValid: Bool) throws {
         let text = try SessionToken.sign(sampleGrant(), in: scope, keyID: keyID, with: key)
         #expect((verify(text, at: noon.advanced(by: .seconds(seconds))) != nil) == isValid)
     }
 
-    @Test("of another algorithm, type or header is not even read", arguments: [
-        #"{"alg":"none","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"NoNe","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"HS256","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"RS256","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"ES256","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"eddsa","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"EdDSA","typ":"JWT","kid":"KID"}"#,
-        #"{"alg":"EdDSA","kid":"KID","jwk":{"kty":"OKP"}}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","jwk":{"kty":"OKP"}}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","jku":"https://evil.example/jwks"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","x5u":"https://evil.example/cert"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","crit":["b64"],"b64":false}"#,
-        #"{"alg":"EdDSA","alg":"none","typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":["EdDSA"],"typ":"atrium-session+jwt","kid":"KID"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"../../etc/passwd"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"' OR 1=1 --"}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":7}"#,
-        #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":""}"#,
-        #"["alg","EdDSA"]"#, "not json", "",
-    ])
+    @Test(
+        "of another algorithm, type or header is not even read",
+        arguments: [
+            #"{"alg":"none","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"NoNe","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"HS256","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"RS256","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"ES256","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"eddsa","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"EdDSA","typ":"JWT","kid":"KID"}"#,
+            #"{"alg":"EdDSA","kid":"KID","jwk":{"kty":"OKP"}}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","jwk":{"kty":"OKP"}}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","jku":"https://evil.example/jwks"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","x5u":"https://evil.example/cert"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"KID","crit":["b64"],"b64":false}"#,
+            #"{"alg":"EdDSA","alg":"none","typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":["EdDSA"],"typ":"atrium-session+jwt","kid":"KID"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"../../etc/passwd"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":"' OR 1=1 --"}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":7}"#,
+            #"{"alg":"EdDSA","typ":"atrium-session+jwt","kid":""}"#,
+            #"["alg","EdDSA"]"#, "not json", "",
+        ])
     func foreignHeaders(_ header: String) throws {
         let text = signed(header: header.replacing("KID", with: keyID.description), claims: goodClaims())
         #expect(SessionToken(text) == nil)
@@ -75,12 +79,15 @@ struct SessionTokenTests {
         #expect(verify(signed(header: goodHeaderText, claims: goodClaims())) != nil)
     }
 
-    @Test("that lacks a claim, or has a wrong one, is no token of ours", arguments: [
-        ("iss", nil), ("iss", "https://evil.example"), ("aud", nil), ("aud", "other"), ("aud", ["atrium", "other"]),
-        ("aud", ["atrium"]), ("sub", nil), ("sub", "ada"), ("tid", nil), ("tid", "acme"), ("tid", 7), ("role", nil),
-        ("role", "owner"), ("iat", nil), ("nbf", nil), ("exp", nil), ("exp", "1772453700"), ("exp", -1),
-        ("exp", .number("1e300")), ("exp", .number("1772453700.5")), ("exp", .integer(Int64.max)), ("jti", nil),
-    ] as [(String, JSON?)])
+    @Test(
+        "that lacks a claim, or has a wrong one, is no token of ours",
+        arguments: [
+            ("iss", nil), ("iss", "https://evil.example"), ("aud", nil), ("aud", "other"),
+            ("aud", ["atrium", "other"]),
+            ("aud", ["atrium"]), ("sub", nil), ("sub", "ada"), ("tid", nil), ("tid", "acme"), ("tid", 7), ("role", nil),
+            ("role", "owner"), ("iat", nil), ("nbf", nil), ("exp", nil), ("exp", "1772453700"), ("exp", -1),
+            ("exp", .number("1e300")), ("exp", .number("1772453700.5")), ("exp", .integer(Int64.max)), ("jti", nil),
+        ] as [(String, JSON?)])
     func badClaims(name: String, value: JSON?) throws {
         var claims = goodClaims()
         if case .object(var object) = claims {

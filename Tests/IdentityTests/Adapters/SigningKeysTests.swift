@@ -90,10 +90,13 @@ struct SigningKeysTests {
         #expect(try await late.published().map(\.id) != [retired.id])
     }
 
-    @Test("are followed by the next one a day ahead", arguments: [
-        (29 * 86_400 - 1, nil), (29 * 86_400, 30 * 86_400), (30 * 86_400 - 1, 30 * 86_400), (30 * 86_400, 30 * 86_400 - 300),
-        (31 * 86_400, 31 * 86_400 - 300),
-    ] as [(Int, Int?)])
+    @Test(
+        "are followed by the next one a day ahead",
+        arguments: [
+            (29 * 86_400 - 1, nil), (29 * 86_400, 30 * 86_400), (30 * 86_400 - 1, 30 * 86_400),
+            (30 * 86_400, 30 * 86_400 - 300),
+            (31 * 86_400, 31 * 86_400 - 300),
+        ] as [(Int, Int?)])
     func succession(elapsed: Int, expectedStart: Int?) {
         let key = SigningKey(
             id: SigningKeyID(UUID()), privateKey: Curve25519.Signing.PrivateKey(), signsFrom: noon,

@@ -48,15 +48,17 @@ struct CommandTests {
         #expect(session.token == "signed \(session.grant.id)")
     }
 
-    @Test("every wrong login is refused alike, after the same two look-ups and one check", arguments: [
-        OpenSession(tenant: "nobody", email: "ada@acme.example", password: "correct horse battery"),
-        OpenSession(tenant: "No Slug\0", email: "ada@acme.example", password: "correct horse battery"),
-        OpenSession(tenant: "acme", email: "eve@acme.example", password: "correct horse battery"),
-        OpenSession(tenant: "acme", email: "no address", password: "correct horse battery"),
-        OpenSession(tenant: "acme", email: "ada@acme.example", password: "wrong"),
-        OpenSession(tenant: "acme", email: "ada@acme.example", password: ""),
-        OpenSession(tenant: "", email: "", password: ""),
-    ])
+    @Test(
+        "every wrong login is refused alike, after the same two look-ups and one check",
+        arguments: [
+            OpenSession(tenant: "nobody", email: "ada@acme.example", password: "correct horse battery"),
+            OpenSession(tenant: "No Slug\0", email: "ada@acme.example", password: "correct horse battery"),
+            OpenSession(tenant: "acme", email: "eve@acme.example", password: "correct horse battery"),
+            OpenSession(tenant: "acme", email: "no address", password: "correct horse battery"),
+            OpenSession(tenant: "acme", email: "ada@acme.example", password: "wrong"),
+            OpenSession(tenant: "acme", email: "ada@acme.example", password: ""),
+            OpenSession(tenant: "", email: "", password: ""),
+        ])
     func wrongLogins(_ command: OpenSession) async throws {
         let world = try LoginWorld()
         await #expect(throws: IdentityError.loginRefused) { try await world.handler.handle(command) }

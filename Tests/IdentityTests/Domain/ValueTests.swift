@@ -3,17 +3,22 @@ import Testing
 
 @Suite("Values that Identity takes")
 struct ValueTests {
-    @Test("a slug is a lower-case label of 3 to 40 characters", arguments: [
-        "abc", "acme", "a1-2", "acme-corp", String(repeating: "a", count: 40),
-    ])
+    @Test(
+        "a slug is a lower-case label of 3 to 40 characters",
+        arguments: [
+            "abc", "acme", "a1-2", "acme-corp", String(repeating: "a", count: 40),
+        ])
     func slugs(_ text: String) throws {
         #expect(try Slug(text).text == text)
     }
 
-    @Test("what is no such label is refused", arguments: [
-        "", "a", "ab", String(repeating: "a", count: 41), "Acme", "1acme", "-acme", "acme-", "ac_me", "ac me", "acmé",
-        "acme\0", "acme.eu", "xn--acme", "аcme",
-    ])
+    @Test(
+        "what is no such label is refused",
+        arguments: [
+            "", "a", "ab", String(repeating: "a", count: 41), "Acme", "1acme", "-acme", "acme-", "ac_me", "ac me",
+            "acmé",
+            "acme\0", "acme.eu", "xn--acme", "аcme",
+        ])
     func noSlugs(_ text: String) {
         #expect(throws: IdentityError.self) { try Slug(text) }
     }
@@ -30,28 +35,35 @@ struct ValueTests {
         #expect(try EmailAddress("Ada.Lovelace@Example.COM").text == "ada.lovelace@example.com")
     }
 
-    @Test("what no mail could reach is refused", arguments: [
-        "", "ada", "@example.com", "ada@", "ada@example", "ada@@example.com", "a da@example.com", "ada@exam ple.com",
-        ".ada@example.com", "ada.@example.com", "a..b@example.com", "ada@-example.com", "ada@example..com",
-        "ada@example.com\0", "ada@example.com\n", "ada@[127.0.0.1]", "ädä@example.com",
-        String(repeating: "a", count: 65) + "@example.com",
-        "ada@" + String(repeating: "a", count: 250) + ".com",
-    ])
+    @Test(
+        "what no mail could reach is refused",
+        arguments: [
+            "", "ada", "@example.com", "ada@", "ada@example", "ada@@example.com", "a da@example.com",
+            "ada@exam ple.com",
+            ".ada@example.com", "ada.@example.com", "a..b@example.com", "ada@-example.com", "ada@example..com",
+            "ada@example.com\0", "ada@example.com\n", "ada@[127.0.0.1]", "ädä@example.com",
+            String(repeating: "a", count: 65) + "@example.com",
+            "ada@" + String(repeating: "a", count: 250) + ".com",
+        ])
     func noEmails(_ text: String) {
         #expect(throws: IdentityError.self) { try EmailAddress(text) }
     }
 
-    @Test("a password is 8 to 256 characters of any script, taken as they are", arguments: [
-        "  spaces  ", "пароль-длинный", "correct horse battery staple", String(repeating: "é", count: 256),
-        "nul\0inside", "🔑🔑🔑🔑🔑🔑🔑🔑",
-    ])
+    @Test(
+        "a password is 8 to 256 characters of any script, taken as they are",
+        arguments: [
+            "  spaces  ", "пароль-длинный", "correct horse battery staple", String(repeating: "é", count: 256),
+            "nul\0inside", "🔑🔑🔑🔑🔑🔑🔑🔑",
+        ])
     func passwords(_ text: String) throws {
         #expect(try Array(Password(text).text.utf8) == Array(text.utf8))
     }
 
-    @Test("short, overlong and common passwords are refused", arguments: [
-        "", "1234567", "🔑🔑🔑🔑🔑🔑🔑", String(repeating: "x", count: 257), "password", "PassWord123", "12345678",
-    ])
+    @Test(
+        "short, overlong and common passwords are refused",
+        arguments: [
+            "", "1234567", "🔑🔑🔑🔑🔑🔑🔑", String(repeating: "x", count: 257), "password", "PassWord123", "12345678",
+        ])
     func noPasswords(_ text: String) {
         #expect(throws: IdentityError.self) { try Password(text) }
     }
@@ -67,9 +79,12 @@ struct ValueTests {
         }
     }
 
-    @Test("a name has no control characters, overrides or outer spaces", arguments: [
-        "", " Acme", "Acme ", "Ac\nme", "Ac\0me", "Ac\u{202E}me", "Ac\u{2028}me", String(repeating: "a", count: 201),
-    ])
+    @Test(
+        "a name has no control characters, overrides or outer spaces",
+        arguments: [
+            "", " Acme", "Acme ", "Ac\nme", "Ac\0me", "Ac\u{202E}me", "Ac\u{2028}me",
+            String(repeating: "a", count: 201),
+        ])
     func noNames(_ text: String) {
         #expect(throws: IdentityError.self) { try DisplayText(text) }
     }

@@ -131,13 +131,15 @@ struct APIKeyTests {
             let globex = try await world.tenant("globex").key.split(separator: "_")
             let forged = [
                 "atk_\(globex[1])_\(acme[2])_\(acme[3])", "atk_\(acme[1])_\(globex[2])_\(acme[3])",
-                "atk_\(acme[1])_\(acme[2])_\(globex[3])", "atk_\(acme[1])_\(acme[2])_\(String(repeating: "0", count: 64))",
+                "atk_\(acme[1])_\(acme[2])_\(globex[3])",
+                "atk_\(acme[1])_\(acme[2])_\(String(repeating: "0", count: 64))",
                 "atk_\(acme[1])_\(acme[2])", "atk_", "atk_\(acme[1])_\(acme[2])_\(acme[3])0",
                 "ATK_\(acme[1])_\(acme[2])_\(acme[3])", "atk_\(acme[1])_\(acme[2])_\(acme[3].uppercased())",
                 "x", String(repeating: "a", count: 10_000),
             ]
             for bearer in forged {
-                #expect(try await world.http.authorized(bearer).get("/api/v1/me").status == 401, "\(bearer.prefix(150))")
+                #expect(
+                    try await world.http.authorized(bearer).get("/api/v1/me").status == 401, "\(bearer.prefix(150))")
             }
         }
     }

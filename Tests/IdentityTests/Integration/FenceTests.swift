@@ -25,14 +25,17 @@ struct IdentityFenceTests {
         }
     }
 
-    @Test("keep the context's own role from tenants, signing keys, operator receipts, and from more than it needs", arguments: [
-        "SELECT * FROM identity.signing_keys", "SELECT * FROM identity.operator_receipts",
-        "UPDATE identity.tenants SET state = 'active'", "DELETE FROM identity.tenants",
-        "INSERT INTO identity.users SELECT * FROM identity.users", "UPDATE identity.users SET role = 'administrator'",
-        "UPDATE identity.users SET tenant_id = tenant_id", "DELETE FROM identity.users",
-        "UPDATE identity.api_keys SET digest = digest", "UPDATE identity.api_keys SET permission = 'write'",
-        "DELETE FROM identity.api_keys", "SELECT * FROM identity.outbox",
-    ])
+    @Test(
+        "keep the context's own role from tenants, signing keys, operator receipts, and from more than it needs",
+        arguments: [
+            "SELECT * FROM identity.signing_keys", "SELECT * FROM identity.operator_receipts",
+            "UPDATE identity.tenants SET state = 'active'", "DELETE FROM identity.tenants",
+            "INSERT INTO identity.users SELECT * FROM identity.users",
+            "UPDATE identity.users SET role = 'administrator'",
+            "UPDATE identity.users SET tenant_id = tenant_id", "DELETE FROM identity.users",
+            "UPDATE identity.api_keys SET digest = digest", "UPDATE identity.api_keys SET permission = 'write'",
+            "DELETE FROM identity.api_keys", "SELECT * FROM identity.outbox",
+        ])
     func ownRole(_ sql: String) async throws {
         try await TestDataPlane.with { plane in
             let error = await #expect(throws: PostgresError.self) {
@@ -44,11 +47,14 @@ struct IdentityFenceTests {
         }
     }
 
-    @Test("let the control plane find tenants, and see no user, no password, no key", arguments: [
-        "SELECT * FROM identity.users", "SELECT * FROM identity.api_keys", "UPDATE identity.tenants SET slug = 'x'",
-        "DELETE FROM identity.tenants", "UPDATE identity.signing_keys SET sealed_key = sealed_key",
-        "DELETE FROM identity.operator_receipts", "SELECT * FROM identity.outbox", "SELECT * FROM identity.receipts",
-    ])
+    @Test(
+        "let the control plane find tenants, and see no user, no password, no key",
+        arguments: [
+            "SELECT * FROM identity.users", "SELECT * FROM identity.api_keys", "UPDATE identity.tenants SET slug = 'x'",
+            "DELETE FROM identity.tenants", "UPDATE identity.signing_keys SET sealed_key = sealed_key",
+            "DELETE FROM identity.operator_receipts", "SELECT * FROM identity.outbox",
+            "SELECT * FROM identity.receipts",
+        ])
     func control(_ sql: String) async throws {
         try await TestDataPlane.with { plane in
             let error = await #expect(throws: PostgresError.self) {

@@ -86,7 +86,9 @@ struct IdentityWorld: Sendable {
         return (id, try #require(json["apiKey"]?["key"]?.string))
     }
 
-    func logIn(_ tenant: String, email: String = "ada@acme.example", password: String = password) async throws -> HTTPReply {
+    func logIn(_ tenant: String, email: String = "ada@acme.example", password: String = password) async throws
+        -> HTTPReply
+    {
         try await http.post(
             "/api/v1/sessions",
             json: ["tenant": .string(tenant), "email": .string(email), "password": .string(password)])

@@ -13,7 +13,10 @@ struct TenantStateTests {
         try await IdentityWorld.with { world in
             let acme = try await world.tenant("acme")
             let globex = try await world.tenant("globex")
-            for caller in [world.asOperator, world.http.authorized(acme.key), world.http.authorized(try await world.token(of: "acme"))] {
+            for caller in [
+                world.asOperator, world.http.authorized(acme.key),
+                world.http.authorized(try await world.token(of: "acme")),
+            ] {
                 let reply = try await caller.get("/api/v1/tenants/acme")
                 #expect(reply.status == 200, "\(reply)")
                 #expect(reply.headers["ETag"] == "\"2\"")

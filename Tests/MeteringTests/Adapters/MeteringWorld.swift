@@ -21,7 +21,7 @@ struct MeteringWorld: Sendable {
     private let http: HTTP
 
     static func with(_ body: @escaping @Sendable (MeteringWorld) async throws -> Void) async throws {
-        try await TestDataPlane.with { plane in
+        try await TestDataPlane.with(maximum: 24) { plane in
             let module = MeteringModule(
                 dataPlane: plane.dataPlane, outbox: Outbox(schema: "metering", signal: RelaySignal()),
                 clock: WallClock { epoch })

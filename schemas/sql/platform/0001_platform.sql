@@ -117,9 +117,10 @@ BEGIN
             attempts int NOT NULL,
             failed_at timestamptz NOT NULL DEFAULT now(),
             replayed_at timestamptz,
+            -- Of the message's key, value and headers: offsets begin anew when a topic is made anew.
+            digest bytea NOT NULL,
             -- One dead letter for one failure, however often the message is read again.
-            CONSTRAINT dead_letters_once
-                UNIQUE NULLS NOT DISTINCT (tenant_id, topic, partition, "offset", reaction, event_id)
+            CONSTRAINT dead_letters_once UNIQUE NULLS NOT DISTINCT (digest, topic, partition, "offset", reaction)
         )$sql$, context);
     EXECUTE format('ALTER TABLE %I.dead_letters ENABLE ROW LEVEL SECURITY', context);
     EXECUTE format('ALTER TABLE %I.dead_letters FORCE ROW LEVEL SECURITY', context);

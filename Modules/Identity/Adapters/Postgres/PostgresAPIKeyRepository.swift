@@ -40,7 +40,8 @@ struct PostgresAPIKeyRepository: APIKeyRepository {
 
 /// How a key reads from and goes into its table.
 enum APIKeyRow {
-    static let columns: SQL = "key_id, name, permission, digest, created_by, created_at, expires_at, revoked_at, version"
+    static let columns: SQL =
+        "key_id, name, permission, digest, created_by, created_at, expires_at, revoked_at, version"
 
     static func key(_ row: Row) throws -> APIKey {
         let (id, name, permission, digest, creator, created, expires, revoked, version) = try row.decode(

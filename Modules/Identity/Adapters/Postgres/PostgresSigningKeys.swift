@@ -11,7 +11,7 @@ struct PostgresSigningKeys: SigningKeyStore {
     static let term = Duration.seconds(30 * 86_400)
     /// How long before its first signature a key can be read by every process.
     static let notice = Duration.seconds(86_400)
-    /// How far a key that is wanted at once is dated back, so that a process whose clock is behind can sign with it too.
+    /// How far a key that is wanted at once is dated back, so that a process whose clock is behind signs with it too.
     static let tolerance = Duration.seconds(300)
 
     let dataPlane: DataPlane
@@ -59,7 +59,8 @@ struct PostgresSigningKeys: SigningKeyStore {
     }
 
     private func stored(in transaction: CrossTenantTransaction, at now: Timestamp) async throws -> [SigningKey] {
-        let rows = try await transaction.rows("SELECT id, sealed_key, signs_from, signs_until FROM identity.signing_keys")
+        let rows = try await transaction.rows(
+            "SELECT id, sealed_key, signs_from, signs_until FROM identity.signing_keys")
         return try rows.compactMap { row in
             let (id, sealed, from, until) = try row.decode((SigningKeyID, [UInt8], Timestamp, Timestamp).self)
             guard let raw = seal.open(sealed, for: .signingKey, in: id.description) else {

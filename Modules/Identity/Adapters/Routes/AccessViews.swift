@@ -10,7 +10,9 @@ extension OpenSession {
         Field("tenant", .string(0...1000), "The tenant's slug.", example: "acme") { $0.tenant },
         Field("email", .string(0...1000), "The user's address.", example: "ada@acme.example") { $0.email },
         Field(
-            "password", .text(["type": "string", "format": "password", "writeOnly": true], example: "correct horse battery staple",
+            "password",
+            .text(
+                ["type": "string", "format": "password", "writeOnly": true], example: "correct horse battery staple",
                 parse: { text throws(TextComplaint) in
                     // Longer ones are nobody's, and hashing them would be work for the asking.
                     guard text.utf8.count <= 4096 else { throw TextComplaint("must have at most 4096 bytes") }
@@ -43,7 +45,10 @@ struct NewAPIKey: Sendable {
         "NewApiKey", "What an administrator sends to make a key.",
         Field("name", .line(), "What it is for.", example: "Nightly import") { $0.name },
         Field("permission", .enumeration(APIKeyPermission.self), "`write` reads as well.") { $0.permission },
-        Field(optional: "expiresAt", .timestamp, "When it ends; never, where it is absent.", example: "2027-01-01T00:00:00Z") {
+        Field(
+            optional: "expiresAt", .timestamp, "When it ends; never, where it is absent.",
+            example: "2027-01-01T00:00:00Z"
+        ) {
             $0.expiresAt
         }
     ) { NewAPIKey(name: $0, permission: $1, expiresAt: $2) }
@@ -60,7 +65,9 @@ struct ShownAPIKey: Sendable {
         "ShownApiKey", "A new key. Its text is shown once and kept nowhere.",
         Field("id", .identifier(APIKeyID.self), "The key.") { $0.key.id },
         Field("name", .line(), "What it is for.", example: "Nightly import") { $0.key.name },
-        Field("permission", .enumeration(APIKeyPermission.self), "What it may do.", example: "write") { $0.key.permission },
+        Field("permission", .enumeration(APIKeyPermission.self), "What it may do.", example: "write") {
+            $0.key.permission
+        },
         Field(optional: "expiresAt", .timestamp, "When it ends, if it does.") { $0.key.expiresAt },
         Field(
             optional: "key", .string(APIKeyText.length...APIKeyText.length),

@@ -13,9 +13,9 @@ struct TenantRoutes: Sendable {
         Endpoint(
             .post, "/api/v1/tenants", "registerTenant", tag: "Tenants", summary: "Registers a tenant",
             about: """
-                Makes the tenant, its first administrator and a first key, and opens it. The key's text is shown in this \
-                answer alone: a repeated answer has `apiKey.key` null, since the secret is kept nowhere. Whoever has \
-                lost it logs in as the administrator, makes another, and revokes the first.
+                Makes the tenant, its first administrator and a first key, and opens it. The key's text is shown in \
+                this answer alone: a repeated answer has `apiKey.key` null, since the secret is kept nowhere. Whoever \
+                has lost it logs in as the administrator, makes another, and revokes the first.
                 """,
             access: .operator, body: .json(RegisterTenant.shape),
             idempotency: .receipts { [receipts = parts.operatorReceipts] key, _ in try await receipts.find(key) },

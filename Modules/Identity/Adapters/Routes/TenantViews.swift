@@ -40,7 +40,8 @@ extension Tenant {
         Field("name", .line(), "Its name for people.") { $0.name },
         Field("sku", .string(1...40), "What it has bought.", example: "growth") { $0.sku.code },
         Field("region", .string(1...40), "Where its data lives.", example: "eu-central") { $0.region.code },
-        Field("state", .enumeration(TenantState.self), "A suspended tenant may read and not write.", example: "active") {
+        Field("state", .enumeration(TenantState.self), "A suspended tenant may read and not write.", example: "active")
+        {
             $0.state
         },
         Field(optional: "suspensionReason", .string(1...200), "Why it is suspended, where it is.", example: nil) {
@@ -48,7 +49,9 @@ extension Tenant {
         },
         Field("registeredAt", .timestamp, "When it was registered.") { $0.registeredAt },
         Field("updatedAt", .timestamp, "When it last changed.") { $0.updatedAt },
-        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 2) { $0.version }
+        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 2) {
+            $0.version
+        }
     )
 }
 

@@ -82,9 +82,10 @@ extension SQL.StringInterpolation {
     /// The slug and state of the tenant that a row belongs to.
     fileprivate mutating func appendInterpolation(tenantOf table: StaticString) {
         appendInterpolation(
-            SQL(unsafeSQL: """
-                LATERAL (SELECT slug AS tenant_slug, state AS tenant_state FROM identity.tenants \
-                WHERE tenant_id = \(table).tenant_id) t
-                """))
+            SQL(
+                unsafeSQL: """
+                    LATERAL (SELECT slug AS tenant_slug, state AS tenant_state FROM identity.tenants \
+                    WHERE tenant_id = \(table).tenant_id) t
+                    """))
     }
 }

@@ -29,7 +29,8 @@ package struct RegisterTenant: Sendable {
     }
 }
 
-package struct RegisterTenantHandler<Registry: TenantRegistry, Hasher: PasswordHasher, Secrets: SecretSource>: Sendable {
+package struct RegisterTenantHandler<Registry: TenantRegistry, Hasher: PasswordHasher, Secrets: SecretSource>: Sendable
+{
     package static var firstKeyName: String { "First key" }
 
     private let registry: Registry
