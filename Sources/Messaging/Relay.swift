@@ -15,6 +15,7 @@ package struct Relay: Service {
     private let dataPlane: DataPlane
     private let producer: KafkaProducer
     private let signal: RelaySignal
+    private let notices: OutboxNotices
     private let schema: String
     private let role: CrossTenantRole
     private let lease: RelayLease
@@ -39,12 +40,14 @@ package struct Relay: Service {
 
     package init(
         schema: String, dataPlane: DataPlane, producer: KafkaProducer, signal: RelaySignal,
+        notices: OutboxNotices,
         configuration: Configuration = Configuration(), logger: Logger
     ) {
         self.schema = schema
         self.dataPlane = dataPlane
         self.producer = producer
         self.signal = signal
+        self.notices = notices
         self.configuration = configuration
         role = .worker(schema)
         lease = RelayLease(schema: schema, owner: UUID(), duration: configuration.lease)
@@ -115,7 +118,10 @@ package struct Relay: Service {
             held = try await crossTenant("take or renew the relay's lease") { try await lease.acquire($0) }
                 .map { Held(position: $0, renewedAt: asked) }
         }
-        guard let from = held?.position else { return .idle }
+        guard let from = held?.position else {
+            await notices.send(schema)
+            return .idle
+        }
         let rows = try await read(after: from)
         let settled = rows.prefix { $0.isSettled }
         lag.record(rows.first.map { WallClock.system.now().duration(since: $0.occurredAt) / .seconds(1) } ?? 0)

@@ -124,22 +124,15 @@ package final class PostgresConnection: Sendable {
 
     /// What is notified on the channel from now on; the connection should serve nothing else.
     ///
-    /// Ends with an error when the connection is lost. A consumer that falls behind loses the oldest notifications.
+    /// The stream keeps the connection alive, and ends with an error when it is lost. A consumer that falls behind loses
+    /// the oldest notifications.
     package func notifications(
         on channel: String, keeping limit: Int = 256, file: StaticString = #fileID, line: UInt = #line
-    ) async throws -> AsyncThrowingStream<String, any Error> {
-        try await notifications(on: channel, keeping: limit, closesAtEnd: false, file: file, line: line)
-    }
-
-    /// With `closesAtEnd`, the connection lives and ends with the stream.
-    func notifications(
-        on channel: String, keeping limit: Int, closesAtEnd: Bool, file: StaticString = #fileID, line: UInt = #line
     ) async throws -> AsyncThrowingStream<String, any Error> {
         let (stream, continuation) = AsyncThrowingStream<String, any Error>.makeStream(
             bufferingPolicy: .bufferingNewest(limit))
         continuation.onTermination = { [self] _ in
             change { core, _ in core.stopListening(channel) }
-            if closesAtEnd { close() }
         }
         change { core, actions in core.listen(channel, continuation, &actions) }
         do {

@@ -75,7 +75,7 @@ package final class PostgresPool: Service {
         let connection = try await PostgresConnection.connect(
             settings, logger: logger, deadline: .now.advanced(by: configuration.acquisitionTimeout))
         do {
-            return try await connection.notifications(on: channel, keeping: limit, closesAtEnd: true)
+            return try await connection.notifications(on: channel, keeping: limit)
         } catch {
             connection.close()
             throw error

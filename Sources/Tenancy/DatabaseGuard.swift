@@ -99,14 +99,19 @@ package struct DatabaseGuard: Sendable {
         LATERAL (VALUES
             ('has row security switched off', NOT c.relrowsecurity),
             ('does not force row security on its owner', NOT c.relforcerowsecurity),
-            ('has a policy for everyone that is not bound to the tenant', EXISTS (
-                SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles = '{0}'
-                    AND (position('tenant_id' IN coalesce(pg_get_expr(p.polqual, c.oid), '')) = 0
-                        OR position('tenant_id' IN coalesce(pg_get_expr(p.polwithcheck, c.oid), '')) = 0)))
+            ('has a policy that is not bound to the tenant', EXISTS (
+                SELECT FROM pg_policy p WHERE p.polrelid = c.oid
+                    AND NOT (p.polroles <> '{0}' AND (SELECT bool_and(r.rolname ~ '_worker$' OR r.rolname = 'identity_control')
+                        FROM pg_roles r WHERE r.oid = ANY (p.polroles)))
+                    AND (pg_get_expr(p.polqual, c.oid) IS DISTINCT FROM \(bound)
+                        OR pg_get_expr(p.polwithcheck, c.oid) IS DISTINCT FROM \(bound))))
         ) AS found (problem, holds)
         WHERE c.relkind IN ('r', 'p') AND \(ours) AND holds
         ORDER BY 1
         """
+
+    /// The tenant's policy as PostgreSQL spells it.
+    private static let bound: SQL = "'(tenant_id = ( SELECT platform.tenant_id() AS tenant_id))'"
 
     private static let migrationsTable: SQL = "SELECT to_regclass('atrium_migrations.applied') IS NOT NULL"
 }

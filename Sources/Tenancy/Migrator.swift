@@ -95,6 +95,13 @@ package struct Migrator: Sendable {
     private static let preparation = """
         DO $$
         BEGIN
+            -- An expression smuggled into a query could change the tenant or the role with it; SET LOCAL, which the
+            -- server uses, is a statement of its own. Only a superuser may take the function away.
+            IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+                REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
+            ELSE
+                RAISE WARNING 'set_config stays open to everyone; have a superuser revoke EXECUTE on it from PUBLIC';
+            END IF;
             EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
             EXECUTE format('GRANT CONNECT ON DATABASE %I TO atrium_app', current_database());
             EXECUTE format('GRANT CREATE ON DATABASE %I TO atrium_owner', current_database());

@@ -9,12 +9,17 @@ package struct ReceiptExpiry: Service {
     package static let retention = Duration.seconds(24 * 3600)
 
     private let dataPlane: DataPlane
-    private let schemas: [String]
+    private let tables: [Table]
     private let interval: Duration
     private let logger: Logger
 
+    /// - Parameter schemas: of the contexts whose receipts are looked after.
     package init(schemas: [String], dataPlane: DataPlane, interval: Duration = .seconds(600), logger: Logger) {
-        self.schemas = schemas
+        tables = schemas.flatMap { schema in
+            [Table(schema: schema, name: "receipts", key: "tenant_id, key")]
+                // The operator's receipts belong to no tenant.
+                + (schema == "identity" ? [Table(schema: schema, name: "operator_receipts", key: "key")] : [])
+        }
         self.dataPlane = dataPlane
         self.interval = interval
         self.logger = logger
@@ -23,14 +28,11 @@ package struct ReceiptExpiry: Service {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                for schema in schemas {
-                    do {
-                        _ = try await deleteExpired(in: schema, at: WallClock.system.now())
-                    } catch {
-                        logger.warning(
-                            "expired receipts stay until the next round",
-                            metadata: ["context": "\(schema)", "error": "\(error)"])
-                    }
+                do {
+                    _ = try await deleteExpired(at: WallClock.system.now())
+                } catch {
+                    guard !Task.isCancelled else { return }
+                    logger.warning("expired receipts stay until the next round", metadata: ["error": "\(error)"])
                 }
                 try? await Task.sleep(for: interval)
             }
@@ -38,17 +40,32 @@ package struct ReceiptExpiry: Service {
     }
 
     /// Deletes in small portions, so that no lock lasts; answers how many went.
-    package func deleteExpired(in schema: String, at now: Timestamp) async throws -> Int {
-        let before = now.advanced(by: .zero - Self.retention)
+    package func deleteExpired(at now: Timestamp) async throws -> Int {
+        var deleted = 0
+        for table in tables {
+            deleted += try await deleteExpired(from: table, before: now.advanced(by: .zero - Self.retention))
+        }
+        return deleted
+    }
+
+    private struct Table: Sendable {
+        let schema: String
+        let name: String
+        let key: String
+    }
+
+    private func deleteExpired(from table: Table, before: Timestamp) async throws -> Int {
         var deleted = 0
         while true {
             let portion = try await dataPlane.crossTenant(
-                as: .worker(schema), reason: "delete expired receipts", logger: logger
+                as: .worker(table.schema), reason: "delete expired receipts", logger: logger
             ) {
                 try await $0.rowsWriting(
                     """
-                    DELETE FROM \(unsafeSQL: schema).receipts WHERE (tenant_id, key) IN
-                    (SELECT tenant_id, key FROM \(unsafeSQL: schema).receipts WHERE created_at < \(before) LIMIT 1000)
+                    DELETE FROM \(unsafeSQL: table.schema).\(unsafeSQL: table.name)
+                    WHERE (\(unsafeSQL: table.key)) IN (
+                        SELECT \(unsafeSQL: table.key) FROM \(unsafeSQL: table.schema).\(unsafeSQL: table.name)
+                        WHERE created_at < \(before) LIMIT 1000)
                     RETURNING true
                     """
                 ).count

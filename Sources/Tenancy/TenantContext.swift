@@ -7,7 +7,7 @@ package struct TenantContext: Sendable {
     package let tenantID: TenantID
     package let actor: Actor
     package let correlation: Correlation
-    /// Carries the tenant, the actor's kind and the correlation on every line.
+    /// Carries the tenant and the correlation on every line.
     package let logger: Logger
 
     package init(tenantID: TenantID, actor: Actor, correlation: Correlation, logger: Logger) {

@@ -170,6 +170,23 @@ struct FaultTests {
         }
     }
 
+    @Test("of the broker, a server that is told to stop still stops within ten seconds and loses nothing")
+    func stopWhileBrokerDown() async throws {
+        try await Stack.with { stack in
+            let first = try await stack.start()
+            let tenant = try await stack.register()
+            _ = try await tenant.fulfilledOrder()
+            try await Self.agreement(stack, orders: 1)
+            try stack.broker.setDown(true)
+            for _ in 0..<3 { _ = try await tenant.fulfilledOrder() }
+            let asked = ContinuousClock.now
+            _ = try await first.terminate()
+            #expect(asked.duration(to: .now) < .seconds(10))
+            try stack.broker.setDown(false)
+            try await stack.serving { _ in try await Self.agreement(stack, orders: 4) }
+        }
+    }
+
     @Test("of the broker, orders go on, and invoices follow when it is back")
     func brokerDown() async throws {
         try await Stack.with { stack in

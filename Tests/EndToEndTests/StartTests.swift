@@ -47,6 +47,16 @@ struct StartTests {
         }
     }
 
+    @Test("the server names the setting of a database or broker that it can't come to terms with")
+    func unreachable() async throws {
+        try await Stack.with { stack in
+            var environment = stack.environment()
+            environment["ATRIUM_DATABASE_URL"] = stack.database.user("atrium_app", password: "wrong").url
+            let output = try await Self.failing(environment)
+            #expect(output.contains("correct ATRIUM_DATABASE_URL") && !output.contains("wrong"), "\(output)")
+        }
+    }
+
     @Test("a configuration file counts where the environment says nothing")
     func file() async throws {
         let folder = try await TestFolder.make()

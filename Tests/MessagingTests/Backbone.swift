@@ -65,7 +65,7 @@ struct Backbone: Sendable {
         configuration.heartbeat = .milliseconds(100)
         return Relay(
             schema: "orders", dataPlane: plane.dataPlane, producer: producer, signal: signal ?? self.signal,
-            configuration: configuration, logger: .silent)
+            notices: OutboxNotices(pool: plane.pool, logger: .silent), configuration: configuration, logger: .silent)
     }
 
     func producer() throws -> KafkaProducer { try KafkaProducer(kafka, logger: .silent) }

@@ -127,6 +127,9 @@ struct ReactionTests {
                 (KafkaRecord(topic: ThingHappenedV1.topic, value: Array("hello".utf8)), "not a CloudEvent"),
                 (Self.record(1, tenant: a, headers: ["ce_tenantid": nil]), "ce_tenantid is missing"),
                 (Self.record(1, tenant: a, headers: ["ce_tenantid": b.description]), "names another tenant"),
+                (Self.record(1, tenant: a, headers: ["ce_id": "\u{0}"]), "control characters"),
+                (Self.record(1, tenant: a, headers: ["ce_source": "/elsewhere"]), "comes from /atrium/orders"),
+                (Self.record(1, tenant: a, headers: ["ce_id": String(repeating: "x", count: 9000)]), "not a UUID"),
                 (Self.record(1, tenant: a, value: "{"), "the data is not a orders.thing.happened.v1"),
                 (Self.record(1, tenant: a, value: #"{"tenantId":"\#(a)"}"#), "number is missing"),
             ]

@@ -26,7 +26,11 @@ struct DatabaseGuardTests {
             ("ALTER TABLE billing.inbox NO FORCE ROW LEVEL SECURITY", "billing.inbox does not force row security"),
             (
                 "CREATE POLICY open ON orders.orders USING (true)",
-                "orders.orders has a policy for everyone that is not bound"
+                "orders.orders has a policy that is not bound"
+            ),
+            (
+                "CREATE POLICY open ON orders.orders TO orders_app USING (tenant_id IS NOT NULL)",
+                "orders.orders has a policy that is not bound"
             ),
             (
                 "CREATE TABLE metering.planted (tenant_id uuid NOT NULL)",

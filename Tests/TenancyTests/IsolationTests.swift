@@ -145,6 +145,25 @@ struct IsolationTests {
         }
     }
 
+    @Test(
+        "can't be moved to another tenant or role by an expression inside a query",
+        arguments: [
+            "SELECT set_config('atrium.tenant_id', gen_random_uuid()::text, true)",
+            "SELECT set_config('role', 'identity_control', true)",
+            "UPDATE pg_settings SET setting = 'x' WHERE name = 'search_path'",
+            "SELECT query_to_xml('SELECT set_config(''role'', ''identity_control'', true)', true, true, '')",
+        ])
+    func smuggledExpression(_ sql: String) async throws {
+        try await TestDataPlane.with { plane in
+            let error = await #expect(throws: PostgresError.self) {
+                _ = try await plane.dataPlane.write(.test(), as: Self.orders) {
+                    try await $0.rowsWriting("\(unsafeSQL: sql)")
+                }
+            }
+            #expect(error?.sqlState == "42501")
+        }
+    }
+
     @Test("of a worker sees every tenant's outbox and no aggregate")
     func worker() async throws {
         try await TestDataPlane.with { plane in

@@ -144,8 +144,14 @@ struct UnitOfWorkTests {
                 try await plane.dataPlane.write(tenant, as: Self.orders) { $0.enqueue(Self.receipt(key), in: "orders") }
             }
             try await plane.asSuperuser("UPDATE orders.receipts SET created_at = now() - interval '25 h' WHERE key = 'old'")
-            let expiry = ReceiptExpiry(schemas: ["orders"], dataPlane: plane.dataPlane, logger: .silent)
-            #expect(try await expiry.deleteExpired(in: "orders", at: WallClock.system.now()) == 1)
+            try await plane.asSuperuser(
+                """
+                INSERT INTO identity.operator_receipts
+                (key, sealed_fingerprint, status, header_names, header_values, body, created_at)
+                VALUES ('old', '', 201, '{}', '{}', '', now() - interval '25 h'), ('young', '', 201, '{}', '{}', '', now())
+                """)
+            let expiry = ReceiptExpiry(schemas: ["orders", "identity"], dataPlane: plane.dataPlane, logger: .silent)
+            #expect(try await expiry.deleteExpired(at: WallClock.system.now()) == 2)
             let store = ReceiptStore(plane.dataPlane, as: Self.orders)
             #expect(try await store.find("old", of: tenant) == nil)
             #expect(try await store.find("young", of: tenant) != nil)

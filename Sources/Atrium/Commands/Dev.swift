@@ -20,7 +20,7 @@ struct Dev: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let port = try self.port ?? DevPort.read(environment["ATRIUM_PORT"])
+        let port = try DevPort.read(self.port.map(String.init) ?? environment["ATRIUM_PORT"])
         let steps = StepPrinter.standardOutput
         let directory = try DevDirectory.open(environment["ATRIUM_DEV_FOLDER"] ?? ".atrium")
         defer { directory.close() }
@@ -120,7 +120,7 @@ enum DevPort {
     static func read(_ text: String?) throws -> Int {
         guard let text else { return 8080 }
         guard let port = Int(text), (1...65_535).contains(port) else {
-            throw ConfigurationMistakes(["ATRIUM_PORT is “\(text)”, which is no port; give a number from 1 to 65535"])
+            throw ConfigurationMistakes(["the port is “\(text)”, which is none; give a number from 1 to 65535"])
         }
         return port
     }

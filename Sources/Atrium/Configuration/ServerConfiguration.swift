@@ -14,10 +14,12 @@ struct ServerConfiguration: Sendable {
     var database: ConnectionSettings
     var poolMaximum = 24
     var kafka: String
+    /// librdkafka's properties for TLS and SASL.
+    var kafkaProperties: [String: String] = [:]
     var topicPartitions = 8
     var topicReplication = 1
     var operatorKey: String
-    /// Makes cursors and cached receipts unforgeable; the same in every process.
+    /// Signs cursors, and encrypts what a copy of the database must not give away; the same in every process.
     var secret: [UInt8]
     var contexts: Set<ContextName> = Set(ContextName.allCases)
     var roles: Set<ProcessRole> = Set(ProcessRole.allCases)
@@ -50,11 +52,12 @@ extension ServerConfiguration {
         var settings = SettingsReader(reader)
         settings.refuseUnknown(ProcessInfo.processInfo.environment)
         let host = settings.text("host", default: "127.0.0.1")
-        let port = options.port ?? settings.number("port", default: 8080, in: 1...65_535)
+        let port = options.port.map { settings.checked("port", $0, in: 1...65_535) } ?? settings.number("port", default: 8080, in: 1...65_535)
         let database = settings.required("database.url", "postgresql://atrium_app:…@host/atrium")
             .flatMap { settings.connection("database.url", $0) }
         let poolMaximum = settings.number("database.pool.maximum", default: 24, in: 1...1000)
         let kafka = settings.required("kafka.bootstrap.servers", "host:port, …")
+        let kafkaProperties = settings.kafkaProperties()
         let partitions = settings.number("kafka.topic.partitions", default: 8, in: 1...1000)
         let replication = settings.number("kafka.topic.replication", default: 1, in: 1...15)
         let operatorKey = settings.secret("operator.key", minimum: 24)
@@ -74,7 +77,7 @@ extension ServerConfiguration {
         }
         self.init(
             host: host, port: port, publicURL: publicURL, database: database, poolMaximum: poolMaximum, kafka: kafka,
-            topicPartitions: partitions, topicReplication: replication, operatorKey: operatorKey,
+            kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication, operatorKey: operatorKey,
             secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas, log: log)
     }
 

@@ -36,12 +36,13 @@ struct SettingsReader {
     private static let known: Set<String> = Set(
         """
         HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL_MAXIMUM ADMIN_DATABASE_URL KAFKA_BOOTSTRAP_SERVERS \
-        KAFKA_TOPIC_PARTITIONS KAFKA_TOPIC_REPLICATION OPERATOR_KEY SECRET CONTEXTS ROLES SCHEMAS KAFKA LOG_LEVEL LOG_FORMAT
+        KAFKA_TOPIC_PARTITIONS KAFKA_TOPIC_REPLICATION OPERATOR_KEY SECRET CONTEXTS ROLES SCHEMAS KAFKA KAFKA_SECURITY_PROTOCOL KAFKA_CA_LOCATION KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME \
+        KAFKA_SASL_PASSWORD LOG_LEVEL LOG_FORMAT URL REPLICA_URL ENV PYTHON
         """.split(separator: " ").map { "ATRIUM_" + $0 })
 
-    /// What `dev.env`, scripts and tests use under the same prefix.
+    /// What `dev.env` and `atrium dev` use under the same prefix.
     private static let tools = [
-        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_URL", "ATRIUM_REPLICA_URL", "ATRIUM_ENV", "ATRIUM_PYTHON",
+        "ATRIUM_DEV_", "ATRIUM_TENANT_",
     ]
 
     func text(_ key: String, default fallback: String) -> String {
@@ -56,11 +57,31 @@ struct SettingsReader {
 
     mutating func number(_ key: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
         guard let text = value(key) ?? reader.int(forKey: ConfigKey(key)).map(String.init) else { return fallback }
-        guard let number = Int(text), range.contains(number) else {
-            mistake(key, "is not a whole number from \(range.lowerBound) to \(range.upperBound)")
-            return fallback
+        return checked(key, Int(text), in: range)
+    }
+
+    mutating func checked(_ key: String, _ number: Int?, in range: ClosedRange<Int>) -> Int {
+        if let number, range.contains(number) { return number }
+        mistake(key, "is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+        return range.lowerBound
+    }
+
+    /// What a broker that asks for encryption or a login needs.
+    mutating func kafkaProperties() -> [String: String] {
+        var properties: [String: String] = [:]
+        for (key, property) in [
+            ("kafka.security.protocol", "security.protocol"), ("kafka.ca.location", "ssl.ca.location"),
+            ("kafka.sasl.mechanism", "sasl.mechanism"), ("kafka.sasl.username", "sasl.username"),
+        ] {
+            properties[property] = value(key)
         }
-        return number
+        properties["sasl.password"] = reader.string(forKey: "kafka.sasl.password", isSecret: true)
+        if let named = properties["security.protocol"],
+            !["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"].contains(named.lowercased())
+        {
+            mistake("kafka.security.protocol", "is “\(named)”; it takes plaintext, ssl, sasl_plaintext or sasl_ssl")
+        }
+        return properties
     }
 
     /// Never shows the value, whatever is wrong with it.
@@ -89,7 +110,7 @@ struct SettingsReader {
             }
             names.insert(name)
         }
-        if names.isEmpty, mistakes.isEmpty { mistake(key, "names nothing to do") }
+        if list.allSatisfy({ $0 == "," || $0 == " " }) { mistake(key, "names nothing to do") }
         return names
     }
 

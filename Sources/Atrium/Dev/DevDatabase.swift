@@ -36,6 +36,12 @@ struct DevDatabase: Sendable {
     func rewindOutboxes(_ modules: Modules) async throws -> Int {
         var rewound = 0
         for publisher in modules.loaded {
+            // A lease that a killed process left would keep the relay waiting.
+            _ = try await run(
+                """
+                UPDATE \(identifier: publisher.context.schema).outbox_cursor
+                SET owner = NULL, lease_until = '-infinity'
+                """, in: Self.name)
             let types = Set(publisher.published.map { $0.type })
             var isRewound = false
             for reader in modules.loaded {
@@ -50,7 +56,11 @@ struct DevDatabase: Sendable {
                                     AND i.reaction = \(subscription.reaction))
                             AND NOT EXISTS (
                                 SELECT FROM \(identifier: reader.context.schema).dead_letters d
-                                WHERE d.event_id = o.event_id::text)
+                                WHERE d.event_id = o.event_id::text
+                                    AND coalesce(d.reaction, \(subscription.reaction)) = \(subscription.reaction))
+                            AND NOT EXISTS (
+                                SELECT FROM \(identifier: publisher.context.schema).dead_letters d
+                                WHERE d.event_id = o.event_id::text AND d.direction = 'outgoing')
                             ORDER BY o.transaction_id, o.position LIMIT 1)
                         UPDATE \(identifier: publisher.context.schema).outbox_cursor c
                         SET transaction_id = m.transaction_id, position = m.position - 1

@@ -20,7 +20,11 @@ struct DevSecrets: Codable, Sendable {
             operatorKey: "operator_" + random(), secret: random(), databasePassword: random(),
             demoPassword: "demo-" + random().prefix(12))
         let data = try JSONEncoder().encode(secrets)
-        guard FileManager.default.createFile(atPath: path, contents: data, attributes: [.posixPermissions: 0o600]) else {
+        // Beside and then in place: a crash in between leaves no half of a file.
+        let beside = "\(path).new"
+        guard FileManager.default.createFile(atPath: beside, contents: data, attributes: [.posixPermissions: 0o600]),
+            rename(beside, path) == 0
+        else {
             throw ConfigurationMistakes(["\(path) can't be written; check the folder's rights and the free space"])
         }
         return secrets

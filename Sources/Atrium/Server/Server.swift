@@ -28,12 +28,16 @@ struct Server {
         let modules = try Modules(configuration, dataPlane: dataPlane, logger: logger)
         var kafka = KafkaSettings(bootstrapServers: configuration.kafka)
         kafka.clientID = "atrium"
+        kafka.properties = configuration.kafkaProperties
+        // Consumers and producer close one after another: with the broker away, all of it has to fit in ten seconds.
+        kafka.closeTimeout = .milliseconds(1500)
         let producer = try KafkaProducer(kafka, logger: logger)
         let admin = try KafkaAdmin(kafka, logger: logger)
 
         let web = try WebServer(
             WebConfiguration(
-                host: configuration.host, port: configuration.port, operatorKey: configuration.operatorKey),
+                host: configuration.host, port: configuration.port, operatorKey: configuration.operatorKey,
+                secret: configuration.secret),
             endpoints: configuration.roles.contains(.http) ? modules.loaded.flatMap(\.endpoints) : [],
             authenticator: modules.authenticator,
             health: [
@@ -45,15 +49,23 @@ struct Server {
         var services: [any Service] = [pool, PoolMetrics(pool: pool, registry: metrics)]
         let preparation = Preparation(configuration: configuration, pool: pool, admin: admin, modules: modules, logger: logger)
         services.append(producer)
+        let notices = OutboxNotices(pool: pool, logger: logger)
         if configuration.roles.contains(.relay) {
             for module in modules.loaded {
                 services.append(
                     Relay(
                         schema: module.context.schema, dataPlane: dataPlane, producer: producer,
-                        signal: module.relaySignal, logger: logger))
+                        signal: module.relaySignal, notices: notices, logger: logger))
             }
+            let signals = modules.loaded.map { ($0.context.schema, $0.relaySignal) }
+            services.append(OutboxListener(notices, signals: Dictionary(uniqueKeysWithValues: signals)))
             services.append(
                 ReceiptExpiry(schemas: modules.loaded.map(\.context.schema), dataPlane: dataPlane, logger: logger))
+        }
+        if !configuration.roles.contains(.relay) {
+            for module in modules.loaded {
+                services.append(OutboxAnnouncer(notices, schema: module.context.schema, signal: module.relaySignal))
+            }
         }
         if configuration.roles.contains(.consumers) {
             for module in modules.loaded where !module.subscriptions.isEmpty {

@@ -100,6 +100,11 @@ struct Procedure<Who: Sendable, Body: Sendable, Output: Sendable>: Sendable {
         _ error: any Error
     ) async throws -> Outgoing? {
         let isRepeated = error is ReceiptExists
+        if let problem = (error as? Problem) ?? (error as? any ProblemConvertible)?.problem,
+            [401, 403].contains(problem.type.status)
+        {
+            return nil
+        }
         guard isRepeated || error is any ProblemConvertible || error is StaleVersion else { return nil }
         guard let receipt = try await find(key, who) else {
             guard isRepeated else { return nil }

@@ -12,9 +12,9 @@ struct Gate: Sendable {
     /// Hashes are compared, so that neither the key's bytes nor its length show in the time it takes.
     private let operatorKeyHash: [UInt8]
 
-    init(authenticator: any Authenticator, operatorKey: String) {
+    init(authenticator: any Authenticator, operatorKey: String, secret: [UInt8]) {
         self.authenticator = authenticator
-        cursors = CursorSeal(secret: Array(operatorKey.utf8))
+        cursors = CursorSeal(secret: secret)
         operatorKeyHash = Array(SHA256.hash(data: Array(operatorKey.utf8)))
     }
 

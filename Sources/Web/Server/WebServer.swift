@@ -46,7 +46,8 @@ package final class WebServer: Service {
         responder = Responder(
             routes: routes, unrouted: OperationMetrics(operation: "none", factory: metrics),
             inFlight: Meter(label: "http_server_requests_in_flight", factory: metrics),
-            gate: Gate(authenticator: authenticator, operatorKey: configuration.operatorKey),
+            gate: Gate(
+                authenticator: authenticator, operatorKey: configuration.operatorKey, secret: configuration.secret),
             configuration: configuration, identifiers: identifiers, logger: logger)
     }
 

@@ -71,7 +71,7 @@ func withServer(
 
 extension WebConfiguration {
     static func testing() -> WebConfiguration {
-        WebConfiguration(port: 0, operatorKey: TestServer.operatorKey)
+        WebConfiguration(port: 0, operatorKey: TestServer.operatorKey, secret: Array("a secret for tests".utf8))
     }
 
     static func testing<Value>(_ property: WritableKeyPath<WebConfiguration, Value>, _ value: Value) -> WebConfiguration

@@ -77,6 +77,7 @@ CREATE TABLE identity.operator_receipts (
 ALTER TABLE identity.operator_receipts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE identity.operator_receipts FORCE ROW LEVEL SECURITY;
 SELECT platform.open_across_tenants('identity.operator_receipts', 'identity_control', 'SELECT, INSERT');
+SELECT platform.open_across_tenants('identity.operator_receipts', 'identity_worker', 'SELECT, DELETE');
 
 -- Ed25519 keys that sign session tokens, shared by every process. A key verifies for as long as its last token lives.
 -- Encrypted with a key that the database does not have, so that a copy of the database forges nothing.

@@ -13,7 +13,8 @@ CREATE TABLE orders.orders (
     version bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (tenant_id, id)
 );
-SELECT platform.protect('orders.orders', 'SELECT, INSERT, UPDATE');
+SELECT platform.protect('orders.orders', 'SELECT, INSERT');
+GRANT UPDATE (state, total_minor, updated_at, version) ON orders.orders TO orders_app;
 -- Lists go newest first; identifiers are made in the order of time.
 CREATE INDEX orders_by_state ON orders.orders (tenant_id, state, id DESC);
 CREATE INDEX orders_by_customer ON orders.orders (tenant_id, customer_id, id DESC);

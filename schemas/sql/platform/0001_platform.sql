@@ -145,3 +145,6 @@ BEGIN
     PERFORM platform.open_across_tenants(format('%I.receipts', context)::regclass, worker, 'SELECT, DELETE');
 END
 $$;
+
+-- For migrations alone.
+REVOKE EXECUTE ON FUNCTION platform.protect, platform.open_across_tenants, platform.create_context FROM PUBLIC;

@@ -2,6 +2,11 @@ package import Kernel
 import MeteringContracts
 package import OrdersContracts
 
+/// An order that was placed can't be counted: it must not pass unseen.
+package struct UnmeteredOrder: Error {
+    package let refusal: UsageRefusal
+}
+
 /// An order that a customer commits to counts as one use of `orders.placed`, at the time it was placed.
 ///
 /// The meter is defined here where it is not yet: topics are not ordered among each other, so the tenant's
@@ -18,7 +23,8 @@ package struct RecordUsageOnOrderPlaced<Repository: UsageRepository> {
         let usage = UsageEvent(
             identity: UsageIdentity(source: "/atrium/orders", id: id.description), type: OrderPlacedV1.type,
             subject: event.orderId.description, time: event.placedAt, meter: .ordersPlaced)
-        _ = try await handler.handle(
+        let outcomes = try await handler.handle(
             RecordUsage(events: [usage], policy: .derived, defining: MeterDefinition.builtIn))
+        for case .refused(let refusal) in outcomes { throw UnmeteredOrder(refusal: refusal) }
     }
 }

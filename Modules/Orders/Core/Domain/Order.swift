@@ -86,6 +86,7 @@ package struct Order: Sendable {
     }
 
     package mutating func place(under policy: OrderPolicy, at now: Timestamp) throws(OrderError) {
+        guard state.mayBecome(.placed) else { throw .illegalMove(from: state, to: .placed) }
         let minimum = policy.minimum(in: currency)
         guard total.minorUnits >= minimum.minorUnits else { throw .belowMinimum(total: total, minimum: minimum) }
         try move(to: .placed, as: .placed, at: now)

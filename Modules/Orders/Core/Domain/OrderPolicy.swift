@@ -1,6 +1,6 @@
 package import Kernel
 
-/// The rules of trade that an operator may set.
+/// The rules of trade that hold for every tenant.
 package struct OrderPolicy: Sendable {
     /// The least an order may come to when it is placed, in whole units of its currency: 1 is 1.00 EUR or 1 JPY.
     package let minimumMajorUnits: Int64

@@ -1,0 +1,81 @@
+package import Logging
+package import Postgres
+import ServiceLifecycle
+
+/// Word between processes that an outbox has something new, over PostgreSQL's notifications.
+///
+/// A notice is sent after the commit and by itself, many commits at once: inside the transaction it would make all
+/// commits of the database wait for one another. A notice that is lost costs a heartbeat of the relay.
+package struct OutboxNotices: Sendable {
+    private static let channel = "atrium_outbox"
+
+    private let pool: PostgresPool
+    private let logger: Logger
+
+    package init(pool: PostgresPool, logger: Logger) {
+        self.pool = pool
+        self.logger = logger
+    }
+
+    func send(_ schema: String) async {
+        do {
+            _ = try await pool.withConnection { connection in
+                try await connection.flight(
+                    [Statement("SELECT pg_notify(\(Self.channel), \(schema))")], deadline: .now + .seconds(2))
+            }
+        } catch {
+            logger.debug("relays of other processes find out at their heartbeat", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Every schema that a notice names, until the task is cancelled; after a lost connection it listens again.
+    fileprivate func receive(_ take: @Sendable (String) -> Void) async {
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do {
+                let notices = try await pool.notifications(on: Self.channel)
+                backoff = Backoff()
+                for try await schema in notices { take(schema) }
+            } catch {
+                logger.debug("listening for notices again", metadata: ["error": "\(error)"])
+            }
+            try? await backoff.wait()
+        }
+    }
+}
+
+/// Wakes this process's relays when another process has committed.
+package struct OutboxListener: Service {
+    private let notices: OutboxNotices
+    private let signals: [String: RelaySignal]
+
+    package init(_ notices: OutboxNotices, signals: [String: RelaySignal]) {
+        self.notices = notices
+        self.signals = signals
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await notices.receive { signals[$0]?.nudge() }
+        }
+    }
+}
+
+/// Passes a context's commits on where this process has no relay for them.
+package struct OutboxAnnouncer: Service {
+    private let notices: OutboxNotices
+    private let schema: String
+    private let signal: RelaySignal
+
+    package init(_ notices: OutboxNotices, schema: String, signal: RelaySignal) {
+        self.notices = notices
+        self.schema = schema
+        self.signal = signal
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in signal.nudges { await notices.send(schema) }
+        }
+    }
+}
