@@ -124,8 +124,8 @@ package final class PostgresConnection: Sendable {
 
     /// What is notified on the channel from now on; the connection should serve nothing else.
     ///
-    /// The stream keeps the connection alive, and ends with an error when it is lost. A consumer that falls behind loses
-    /// the oldest notifications.
+    /// The stream keeps the connection alive, and ends with an error when it is lost. A consumer that falls behind
+    /// loses the oldest notifications.
     package func notifications(
         on channel: String, keeping limit: Int = 256, file: StaticString = #fileID, line: UInt = #line
     ) async throws -> AsyncThrowingStream<String, any Error> {

@@ -74,11 +74,18 @@ struct ExternalProgram {
         func start() async throws -> Int32 {
             try await withCheckedThrowingContinuation { continuation in
                 process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-                do {
-                    try process.run()
-                } catch {
-                    continuation.resume(throwing: error)
+                // A program starts with its parent thread's signals blocked, and Swift's own threads block most.
+                let thread = Thread { [process] in
+                    var none = sigset_t()
+                    sigemptyset(&none)
+                    pthread_sigmask(SIG_SETMASK, &none, nil)
+                    do {
+                        try process.run()
+                    } catch {
+                        continuation.resume(throwing: error)
+                    }
                 }
+                thread.start()
             }
         }
 

@@ -24,7 +24,7 @@ package struct Charge: Hashable, Sendable {
                 }
             }
         }
-        guard computed == total || true else { throw .totalDoesNotAddUp(stated: total, computed: computed) }
+        guard computed == total else { throw .totalDoesNotAddUp(stated: total, computed: computed) }
         self.orderID = orderID
         self.customerID = customerID
         self.lines = lines
