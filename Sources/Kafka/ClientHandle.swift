@@ -135,6 +135,16 @@ final class ClientHandle: @unchecked Sendable {
         }
     }
 
+    /// The same without waiting: librdkafka's threads may take as long as their broker is away.
+    func beginClosing() {
+        let mustDestroy = use.withLock { use in
+            guard use.phase == .open else { return false }
+            use.phase = use.borrowers == 0 ? .destroying : .closing
+            return use.borrowers == 0
+        }
+        if mustDestroy { startDestroying() }
+    }
+
     private func startDestroying() {
         for registration in registrations.withLock({ $0 }) { registration.cancel() }
         BlockingCalls.shared.run { [self] in

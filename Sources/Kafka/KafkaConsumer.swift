@@ -203,7 +203,11 @@ package final class KafkaConsumer: Service {
         }
         wakeReaders()
         if isFirst, client.startLeaving() { await leave() }
-        await client.close()
+        if client.hasLeft {
+            await client.close()
+        } else {
+            client.beginClosing()
+        }
         guarded.withLock { $0.phase = .closed }
     }
 

@@ -196,7 +196,9 @@ package final class KafkaProducer: Service {
     /// Takes no more records, waits for those under way as long as `closeTimeout`, fails the rest, and lets go.
     package func close() async {
         guarded.withLock { $0.state.beginClosing() }
+        var isClean = true
         if await !finishes(within: settings.closeTimeout) {
+            isClean = false
             for client in guarded.withLock({ Array($0.clients.values) }) { client.purge(includingInFlight: true) }
             if await !finishes(within: .seconds(1)) {
                 resume(guarded.withLock { $0.state.abandonAll(KafkaError(.unreported)) })
@@ -207,7 +209,9 @@ package final class KafkaProducer: Service {
             guarded.isClosed = true
             return Array(guarded.clients.values)
         }
-        for client in clients { await client.close() }
+        for client in clients {
+            if isClean { await client.close() } else { client.beginClosing() }
+        }
     }
 
     /// Not cut short by cancellation: shutdown is bounded by the time it is given.

@@ -62,7 +62,7 @@ struct DevTests {
 
             let consumer = try await Python.run(
                 script: "examples/python-consumer/consumer.py",
-                ["--from-beginning", "--max", "4", "--json"],
+                ["--from-beginning", "--max", "7", "--json"],
                 environment: ["ATRIUM_KAFKA": settings["ATRIUM_KAFKA"] ?? ""])
             #expect(consumer.output.contains("orders.order.placed.v1"), "\(consumer)")
 
@@ -104,6 +104,7 @@ struct DevTests {
             ] {
                 let refused = try await AtriumProcess.start(["dev"], environment: environment, readyWhen: .none)
                 #expect(try await refused.waitForExit() != .exited(0))
+                _ = try await refused.line(containing: "\u{0}")
                 let output = refused.output.joined(separator: "\n")
                 #expect(output.contains(words), "\(output)")
             }

@@ -64,7 +64,7 @@ struct FaultTests {
                 let gate = try await PostgresConnection.connect(
                     ConnectionSettings(stack.database.url), logger: .silent)
                 _ = try await gate.flight(
-                    [Statement("BEGIN"), Statement("LOCK TABLE billing.invoices IN SHARE ROW EXCLUSIVE MODE")],
+                    [Statement("BEGIN"), Statement("LOCK TABLE billing.invoice_counters IN SHARE ROW EXCLUSIVE MODE")],
                     deadline: nil)
                 let consumers = try await stack.start(["--roles", "consumers"], port: FreePort.find())
                 for _ in 0..<3 { _ = try await tenant.fulfilledOrder() }
@@ -73,7 +73,7 @@ struct FaultTests {
                         """
                         SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                         WHERE d.datname = current_database() AND NOT granted
-                            AND relation = 'billing.invoices'::regclass
+                            AND relation = 'billing.invoice_counters'::regclass
                         """) > 0
                 }
                 try await consumers.kill()

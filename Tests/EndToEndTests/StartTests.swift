@@ -10,6 +10,8 @@ struct StartTests {
         let process = try await AtriumProcess.start(arguments, environment: environment, readyWhen: .none)
         let exit = try await process.waitForExit()
         #expect(exit != .exited(0))
+        // Reads to the end of what it printed.
+        _ = try await process.line(containing: "\u{0}")
         return process.output.joined(separator: "\n")
     }
 

@@ -1,4 +1,6 @@
 import Kafka
+import Logging
+import Logging
 import Synchronization
 import Testing
 
@@ -29,6 +31,7 @@ struct GroupTests {
                 try await one.count(into: seen, until: 6 * 150)
                 #expect(one.assigned.count == 6)
             }
+            if seen.counts.count != 900 { for line in log.lines.filter({ $0.level >= .info }) { print(line.message) }; print(Dictionary(grouping: seen.counts.filter { $0.value > 1 }.keys.map { $0.split(separator: "@")[0] }, by: { $0 }).mapValues(\.count)) }
             #expect(seen.counts.count == 6 * 150)
             #expect(seen.counts.values.allSatisfy { $0 == 1 })
         }
