@@ -20,6 +20,18 @@ swift build --build-tests --explicit-target-dependency-import-check error || {
 }
 
 say "Tests"
+# Every test may run beside every other, but hundreds at once on two cores would only measure the queue for them: one
+# target after the other, and so many tests at a time.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-8}"
 arguments=(--skip-build --disable-xctest)
-[ -z "${FILTER:-}" ] || arguments+=(--filter "$FILTER")
-exec swift test "${arguments[@]}"
+if [ -n "${FILTER:-}" ]; then exec swift test "${arguments[@]}" --filter "$FILTER"; fi
+failed=()
+for target in $(cd Tests && ls -d ./*Tests | sed 's|^./||'); do
+    printf '\n-- %s\n' "$target"
+    swift test "${arguments[@]}" --filter "^$target\\." || failed+=("$target")
+done
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf '\nFailed: %s\n' "${failed[*]}"
+    exit 1
+fi
+printf '\nEvery test passed.\n'

@@ -1,4 +1,5 @@
 import Kafka
+import TestSupport
 import Testing
 
 @Suite("A producer")
@@ -227,7 +228,7 @@ struct ProducerTests {
             try await withProducer(settings, log) { producer in
                 async let neighbour = producer.produce(numbered(0..<5, topic: "t"))
                 let cancelled = Task { await producer.produce(numbered(5..<10, topic: "t")) }
-                while producer.statistics.inFlight < 10 { await Task.yield() }
+                try await Waiting.until("ten records are under way") { producer.statistics.inFlight >= 10 }
                 cancelled.cancel()
                 #expect(await cancelled.value.failures.map(\.code) == Array(repeating: .cancelled, count: 5))
                 try broker.setDown(false)
@@ -244,7 +245,7 @@ struct ProducerTests {
             try broker.setDown(true)
             try await withProducer(settings, log) { producer in
                 let cancelled = Task { await producer.produce(numbered(0..<10, topic: "t")) }
-                while producer.statistics.queueFullWaits < 1 { await Task.yield() }
+                try await Waiting.until("the queue is full") { producer.statistics.queueFullWaits >= 1 }
                 let behind = Task { await producer.produce(numbered(10..<12, topic: "t")) }
                 cancelled.cancel()
                 #expect(await cancelled.value.failures.count == 10)
@@ -262,7 +263,7 @@ struct ProducerTests {
             try broker.setDown(true)
             let producer = try KafkaProducer(settings, logger: log.logger)
             async let results = producer.produce(numbered(0..<5, topic: "t"))
-            while producer.statistics.inFlight < 5 { await Task.yield() }
+            try await Waiting.until("five records are under way") { producer.statistics.inFlight >= 5 }
             let start = ContinuousClock.now
             await producer.close()
             #expect(start.duration(to: .now) < .seconds(5))
@@ -278,7 +279,10 @@ struct ProducerTests {
             try broker.setLatency(.milliseconds(200))
             let producer = try KafkaProducer(settings, logger: log.logger)
             async let results = producer.produce(numbered(0..<100, topic: "t"))
-            while producer.statistics.inFlight < 100 { await Task.yield() }
+            try await Waiting.until("the records are under way") {
+                let statistics = producer.statistics
+                return statistics.inFlight + Int(statistics.delivered) >= 100
+            }
             await producer.close()
             #expect(await results.failures.isEmpty)
             #expect(producer.statistics.delivered == 100)

@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Kernel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import IdentityAdapters
@@ -101,7 +102,7 @@ struct PasswordHashingTests {
         let gate = DispatchSemaphore(value: 0)
         async let first: Void = queue.run { gate.wait() }
         async let second: Void = queue.run {}
-        while queue.waitingCount == 0 { await Task.yield() }
+        try await Waiting.until("one waits") { queue.waitingCount > 0 }
         await #expect(throws: TooManyLogins.self) { try await queue.run {} }
         gate.signal()
         _ = try await (first, second)
@@ -113,11 +114,11 @@ struct PasswordHashingTests {
         let queue = HashingQueue(width: 1, patience: 10)
         let gate = DispatchSemaphore(value: 0)
         async let first: Void = queue.run { gate.wait() }
-        while queue.isFree { await Task.yield() }
+        try await Waiting.until("the queue is taken") { !queue.isFree }
         let cancelled = Task { try await queue.run {} }
-        while queue.waitingCount < 1 { await Task.yield() }
+        try await Waiting.until("one waits") { queue.waitingCount >= 1 }
         async let third: Int = queue.run { 3 }
-        while queue.waitingCount < 2 { await Task.yield() }
+        try await Waiting.until("two wait") { queue.waitingCount >= 2 }
         cancelled.cancel()
         await #expect(throws: CancellationError.self) { try await cancelled.value }
         #expect(queue.waitingCount == 1)
