@@ -42,7 +42,8 @@ let platform: [Target] = [
     .target(
         name: "Kafka", dependencies: ["CRDKafka", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
     .target(
-        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle], swiftSettings: settings),
+        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle],
+        swiftSettings: settings),
     .target(
         name: "Messaging",
         dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", crypto, logging, metrics, lifecycle],
@@ -61,7 +62,8 @@ let platform: [Target] = [
 
 /// A bounded context is exactly three targets, and `reactsTo` is the only way one context sees another: it sees its
 /// contracts and nothing else.
-func context(_ name: String, reactsTo others: [String] = [], core: [Target.Dependency] = [],
+func context(
+    _ name: String, reactsTo others: [String] = [], core: [Target.Dependency] = [],
     adapters: [Target.Dependency] = []
 ) -> [Target] {
     let foreign = others.map { Target.Dependency.target(name: "\($0)Contracts") }
@@ -121,10 +123,14 @@ let testTargets: [Target] = [
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
-    tests("MessagingTests", ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
+    tests(
+        "MessagingTests",
+        ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
     tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),
-    tests("ArchitectureTests", ["IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts", "Kernel"]),
+    tests(
+        "ArchitectureTests",
+        ["IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts", "Kernel"]),
     tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),
 ]
 

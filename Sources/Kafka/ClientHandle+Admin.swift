@@ -45,7 +45,8 @@ extension ClientHandle {
             defer { for spec in specs { rd_kafka_NewTopic_destroy(spec) } }
             for topic in topics {
                 let spec = rd_kafka_NewTopic_new(
-                    topic.name, Int32(clamping: topic.partitions), Int32(clamping: topic.replicas), &reason, reason.count)
+                    topic.name, Int32(clamping: topic.partitions), Int32(clamping: topic.replicas), &reason,
+                    reason.count)
                 guard let spec else { throw KafkaError(.invalidArgument, "topic \(topic)") }
                 specs.append(spec)
             }

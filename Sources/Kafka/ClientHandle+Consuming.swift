@@ -14,30 +14,33 @@ extension ClientHandle {
 
     /// Blocks until librdkafka's main thread has taken the partitions over.
     func assign(_ partitions: [TopicPartition]) throws {
-        let failure = lend { lent in
-            for partition in partitions {
-                guard let queue = rd_kafka_queue_get_partition(lent.client, partition.topic, partition.partition) else {
-                    continue
+        let failure =
+            lend { lent in
+                for partition in partitions {
+                    guard let queue = rd_kafka_queue_get_partition(lent.client, partition.topic, partition.partition)
+                    else {
+                        continue
+                    }
+                    rd_kafka_queue_forward(queue, lent.messages)
+                    rd_kafka_queue_destroy(queue)
                 }
-                rd_kafka_queue_forward(queue, lent.messages)
-                rd_kafka_queue_destroy(queue)
-            }
-            return withPartitionList(partitions, offset: Int64(RD_KAFKA_OFFSET_INVALID)) { list in
-                isCooperative(lent.client)
-                    ? code(of: rd_kafka_incremental_assign(lent.client, list))
-                    : plain(rd_kafka_assign(lent.client, list))
-            }
-        } ?? nil
+                return withPartitionList(partitions, offset: Int64(RD_KAFKA_OFFSET_INVALID)) { list in
+                    isCooperative(lent.client)
+                        ? code(of: rd_kafka_incremental_assign(lent.client, list))
+                        : plain(rd_kafka_assign(lent.client, list))
+                }
+            } ?? nil
         if let failure { throw KafkaError(failure.code, failure.text) }
     }
 
     /// Commits what is stored for the partitions, unless they are lost, and gives them up.
     func unassign(_ partitions: [TopicPartition]) throws {
-        let failure = lend { lent in
-            isCooperative(lent.client)
-                ? withPartitionList(partitions) { code(of: rd_kafka_incremental_unassign(lent.client, $0)) }
-                : plain(rd_kafka_assign(lent.client, nil))
-        } ?? nil
+        let failure =
+            lend { lent in
+                isCooperative(lent.client)
+                    ? withPartitionList(partitions) { code(of: rd_kafka_incremental_unassign(lent.client, $0)) }
+                    : plain(rd_kafka_assign(lent.client, nil))
+            } ?? nil
         if let failure { throw KafkaError(failure.code, failure.text) }
     }
 
@@ -145,13 +148,14 @@ extension ClientHandle {
 
     /// Blocks until the partition reads from `offset`, but not longer than `timeout`.
     func seek(_ partition: TopicPartition, to offset: Int64, timeout: Duration) throws {
-        let failure = lend { lent in
-            withPartitionList(CollectionOfOne(partition), offset: offset) { list in
-                let timeout = Int32(clamping: timeout.wholeMilliseconds)
-                return code(of: rd_kafka_seek_partitions(lent.client, list, timeout))
-                    ?? plain(list.pointee.elems[0].err)
-            }
-        } ?? (.closed, "")
+        let failure =
+            lend { lent in
+                withPartitionList(CollectionOfOne(partition), offset: offset) { list in
+                    let timeout = Int32(clamping: timeout.wholeMilliseconds)
+                    return code(of: rd_kafka_seek_partitions(lent.client, list, timeout))
+                        ?? plain(list.pointee.elems[0].err)
+                }
+            } ?? (.closed, "")
         if let failure { throw KafkaError(failure.code, failure.text) }
     }
 

@@ -25,7 +25,9 @@ extension ClientHandle {
     }
 
     private func enqueue(_ record: KafkaRecord, token: UInt, _ lent: Lent) -> rd_kafka_resp_err_t {
-        guard let topic = lent.topics.handle(record.topic, of: lent.client) else { return RD_KAFKA_RESP_ERR__INVALID_ARG }
+        guard let topic = lent.topics.handle(record.topic, of: lent.client) else {
+            return RD_KAFKA_RESP_ERR__INVALID_ARG
+        }
         let headers = headerList(record.headers)
         let code = withBytes(record.value) { value in
             withBytes(record.key) { key in
@@ -87,7 +89,8 @@ extension ClientHandle {
 }
 
 /// Lends bytes to C such that none at all (a null pointer) and an empty array stay apart.
-private func withBytes<Result>(_ bytes: [UInt8]?, _ body: ((start: UnsafeRawPointer?, count: Int)) -> Result) -> Result {
+private func withBytes<Result>(_ bytes: [UInt8]?, _ body: ((start: UnsafeRawPointer?, count: Int)) -> Result) -> Result
+{
     guard let bytes else { return body((nil, 0)) }
     guard !bytes.isEmpty else {
         return withUnsafeBytes(of: UInt8(0)) { body(($0.baseAddress, 0)) }

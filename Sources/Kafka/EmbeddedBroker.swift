@@ -41,7 +41,8 @@ package final class EmbeddedBroker: Sendable {
     /// Makes the topic; does nothing where it exists, whatever its partitions.
     package func create(_ topic: TopicSpec) throws {
         let code = cluster.lend {
-            rd_kafka_mock_topic_create($0, topic.name, Int32(clamping: topic.partitions), Int32(clamping: topic.replicas))
+            rd_kafka_mock_topic_create(
+                $0, topic.name, Int32(clamping: topic.partitions), Int32(clamping: topic.replicas))
         }
         if code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS { try check(code, "create \(topic.name)") }
     }

@@ -45,7 +45,9 @@ package struct KafkaAdmin: Sendable {
                 try client.createTopics(missing, timeout: settings.requestTimeout)
             }
             // Another process may have been faster.
-            if let error = errors.lazy.compactMap(\.self).first(where: { $0.code != .topicAlreadyExists }) { throw error }
+            if let error = errors.lazy.compactMap(\.self).first(where: { $0.code != .topicAlreadyExists }) {
+                throw error
+            }
         }
         logger.info("topics created", metadata: ["topics": "\(absent.map(\.name))"])
     }
@@ -56,7 +58,8 @@ package struct KafkaAdmin: Sendable {
             guard let found = existing[topic.name] else { return true }
             guard found.partitions >= topic.partitions else {
                 throw KafkaError(
-                    .wrongPartitions, "\(topic.name) has \(found.partitions) partitions, \(topic.partitions) are wanted")
+                    .wrongPartitions, "\(topic.name) has \(found.partitions) partitions, \(topic.partitions) are wanted"
+                )
             }
             return false
         }

@@ -100,7 +100,8 @@ package final class KafkaConsumer: Service {
             guarded.lastReader += 1
             return guarded.lastReader
         }
-        let timer = Reactor.shared.schedule(after: settings.processingTimeout / 4) { [weak self] in self?.wakeReaders() }
+        let timer = Reactor.shared.schedule(after: settings.processingTimeout / 4) { [weak self] in self?.wakeReaders()
+        }
         defer { timer.cancel() }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -78,9 +78,8 @@ package final class KafkaProducer: Service {
             return .done
         }
         var refused: [(Int, KafkaError)] = []
-        let stop = client.enqueue(records, from: index, token: { State.token(flight, $0) }) {
-            refused.append(($0, $1))
-        }
+        let stop = client.enqueue(
+            records, from: index, token: { State.token(flight, $0) }, refused: { refused.append(($0, $1)) })
         let stoppedAt: Int?
         switch stop {
         case .end: stoppedAt = nil

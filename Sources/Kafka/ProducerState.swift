@@ -155,7 +155,9 @@ struct ProducerState<Waiter> {
     mutating func abandon(_ flight: FlightID, _ error: KafkaError) -> [Waiter] {
         var wake: [Waiter] = []
         guard let results = flights[flight]?.results else { return [] }
-        for (index, result) in results.enumerated() where result == nil { settle(flight, index, .failure(error), &wake) }
+        for (index, result) in results.enumerated() where result == nil {
+            settle(flight, index, .failure(error), &wake)
+        }
         line.removeAll { $0 == flight }
         if turn == flight {
             turn = nil

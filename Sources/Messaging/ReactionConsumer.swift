@@ -98,7 +98,8 @@ package struct ReactionConsumer: Service {
         return true
     }
 
-    private func settle(_ event: ReceivedEvent, from message: KafkaMessage, by subscription: Subscription) async -> Bool {
+    private func settle(_ event: ReceivedEvent, from message: KafkaMessage, by subscription: Subscription) async -> Bool
+    {
         var attempts = 0
         var contended = 0
         var backoff = Backoff()

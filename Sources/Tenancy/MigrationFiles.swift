@@ -28,7 +28,8 @@ package struct MigrationFiles: Sendable {
         guard let entries = try? manager.contentsOfDirectory(atPath: directory.path) else {
             throw MigrationError.unreadable(directory.path)
         }
-        let contexts = (entries.contains("platform") ? ["platform"] : [])
+        let contexts =
+            (entries.contains("platform") ? ["platform"] : [])
             + entries.filter { isPlainIdentifier($0) && $0 != "platform" }.sorted()
         var files: [File] = []
         for context in contexts {

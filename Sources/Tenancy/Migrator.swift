@@ -79,7 +79,8 @@ package struct Migrator: Sendable {
         while true {
             do {
                 return try await body()
-            } catch let error as PostgresError where tries < 20 && ["XX000", "23505", "42710"].contains(error.sqlState) {
+            } catch let error as PostgresError where tries < 20 && ["XX000", "23505", "42710"].contains(error.sqlState)
+            {
                 tries += 1
                 try await Task.sleep(for: .milliseconds(Int.random(in: 5...50)))
             }

@@ -9,10 +9,12 @@ struct FenceTests {
         #expect(tree.contexts == ["Billing", "Identity", "Metering", "Orders"])
     }
 
-    @Test("catch a core that imports another context, however the import is written", arguments: [
-        "import Billing", "package import BillingAdapters", "@testable import Billing",
-        "import struct BillingContracts.InvoiceIssuedV1", "  import   Billing",
-    ])
+    @Test(
+        "catch a core that imports another context, however the import is written",
+        arguments: [
+            "import Billing", "package import BillingAdapters", "@testable import Billing",
+            "import struct BillingContracts.InvoiceIssuedV1", "  import   Billing",
+        ])
     func foreignImport(_ line: String) throws {
         let tree = try SourceTree.project().planting("Modules/Orders/Core/Planted.swift", line + "\n")
         #expect(Fences.imports(in: tree).count == 1)
@@ -46,10 +48,13 @@ struct FenceTests {
         #expect(Fences.imports(in: tree).count == 1)
     }
 
-    @Test("catch SQL that reaches into another context's schema", arguments: [
-        "SELECT 1 FROM orders.orders", "insert into orders.outbox values (1)", "JOIN\n    orders.order_lines l ON true",
-        "UPDATE orders.orders SET state = 'x'", "DELETE FROM orders.orders",
-    ])
+    @Test(
+        "catch SQL that reaches into another context's schema",
+        arguments: [
+            "SELECT 1 FROM orders.orders", "insert into orders.outbox values (1)",
+            "JOIN\n    orders.order_lines l ON true",
+            "UPDATE orders.orders SET state = 'x'", "DELETE FROM orders.orders",
+        ])
     func foreignSchema(_ sql: String) throws {
         let tree = try SourceTree.project()
             .planting("Modules/Billing/Adapters/P.swift", "let sql: SQL = \"\"\"\n\(sql)\n\"\"\"")
@@ -66,7 +71,9 @@ struct FenceTests {
         #expect(Fences.contextsListed(in: withoutSQL) == ["Modules/Billing has no SQL in schemas/sql/billing"])
     }
 
-    @Test("catch work that nobody waits for", arguments: ["Task {", "Task.detached {", "Task(priority: .low) {", "_ = Task{"])
+    @Test(
+        "catch work that nobody waits for",
+        arguments: ["Task {", "Task.detached {", "Task(priority: .low) {", "_ = Task{"])
     func unstructuredTask(_ line: String) throws {
         let tree = try SourceTree.project().planting("Modules/Orders/Adapters/P.swift", line + " work() }")
         #expect(Fences.unstructuredTasks(in: tree).count == 1)

@@ -71,7 +71,8 @@ enum Fences {
         for context in tree.contexts {
             for other in tree.contexts where other != context {
                 let schema = other.lowercased()
-                let inSwift = try! Regex("(?i)\\b(from|join|into|update|table|on|call|select)\\s+\\(?\(schema)\\.[a-z_]+")
+                let inSwift = try! Regex(
+                    "(?i)\\b(from|join|into|update|table|on|call|select)\\s+\\(?\(schema)\\.[a-z_]+")
                 for file in tree.swift(below: "Modules/\(context)") where file.text.contains(inSwift) {
                     found.append("\(file.path) reaches into the schema of \(other)")
                 }
@@ -93,7 +94,8 @@ enum Fences {
             if !manifest.contains("context(\"\(context)\"") {
                 found.append("Modules/\(context) is no context of Package.swift")
             }
-            for layer in ["Contracts", "Core", "Adapters"] where tree.swift(below: "Modules/\(context)/\(layer)").isEmpty {
+            for layer in ["Contracts", "Core", "Adapters"]
+            where tree.swift(below: "Modules/\(context)/\(layer)").isEmpty {
                 found.append("Modules/\(context) has no \(layer)")
             }
             let schema = context.lowercased()
@@ -118,7 +120,8 @@ enum Fences {
     }
 
     static func imported(_ text: String) -> Set<String> {
-        let pattern = /(?m)^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
+        let pattern =
+            /(?m)^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
         return Set(text.matches(of: pattern).map { String($0.output.1) })
     }
 

@@ -10,7 +10,9 @@ struct SourceTree {
         let root = Places.packageRoot
         var files: [String: String] = [:]
         for folder in ["Sources", "Modules", "schemas/sql"] {
-            guard let names = FileManager.default.enumerator(atPath: root.appending(path: folder).path) else { continue }
+            guard let names = FileManager.default.enumerator(atPath: root.appending(path: folder).path) else {
+                continue
+            }
             for case let name as String in names where name.hasSuffix(".swift") || name.hasSuffix(".sql") {
                 let path = "\(folder)/\(name)"
                 files[path] = try String(contentsOf: root.appending(path: path), encoding: .utf8)

@@ -99,8 +99,14 @@ struct DevTests {
         try await Self.with { newcomer in
             let running = try await newcomer.start()
             for (environment, words) in [
-                (newcomer.environment.merging(["ATRIUM_DEV_FOLDER": "\(newcomer.folder.path)/other"]) { $1 }, "is taken"),
-                (newcomer.environment.merging(["ATRIUM_PORT": String(try FreePort.find())]) { $1 }, "Another `atrium dev`"),
+                (
+                    newcomer.environment.merging(["ATRIUM_DEV_FOLDER": "\(newcomer.folder.path)/other"]) { $1 },
+                    "is taken"
+                ),
+                (
+                    newcomer.environment.merging(["ATRIUM_PORT": String(try FreePort.find())]) { $1 },
+                    "Another `atrium dev`"
+                ),
             ] {
                 let refused = try await AtriumProcess.start(["dev"], environment: environment, readyWhen: .none)
                 #expect(try await refused.waitForExit() != .exited(0))

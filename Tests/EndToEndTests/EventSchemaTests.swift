@@ -59,10 +59,12 @@ struct EventSchemaTests {
         let found = await withTaskGroup(of: [String: JSONValue]?.self) { group in
             group.addTask {
                 var found: [String: JSONValue] = [:]
-                while found.count < types, let messages = try? await consumer.messages(maximum: 100), !messages.isEmpty {
+                while found.count < types, let messages = try? await consumer.messages(maximum: 100), !messages.isEmpty
+                {
                     for message in messages {
                         let type = message.headers.first { $0.name == "ce_type" }?.value ?? []
-                        found[String(decoding: type, as: UTF8.self)] = try? JSONValue(parsing: Data(message.value ?? []))
+                        found[String(decoding: type, as: UTF8.self)] = try? JSONValue(
+                            parsing: Data(message.value ?? []))
                     }
                 }
                 return found

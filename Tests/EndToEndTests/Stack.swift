@@ -102,7 +102,8 @@ struct Unexpected: Error, CustomStringConvertible {
 
 extension Stack.Tenant {
     static let lines: JSONValue = [
-        ["sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250], ["sku": "SETUP", "quantity": 1, "unitPriceMinor": 9900],
+        ["sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250],
+        ["sku": "SETUP", "quantity": 1, "unitPriceMinor": 9900],
     ]
 
     /// A token of the tenant's administrator.
@@ -131,7 +132,8 @@ extension Stack.Tenant {
         guard opened.status == 201, let id = opened["id"]?.string else { throw Unexpected(reply: opened) }
         var last = opened
         for move in ["approve", "fulfil"] {
-            last = try await http.post("/api/v1/orders/\(id)/\(move)", headers: ["If-Match": last.headers["ETag"] ?? ""])
+            last = try await http.post(
+                "/api/v1/orders/\(id)/\(move)", headers: ["If-Match": last.headers["ETag"] ?? ""])
             guard last.status == 200 else { throw Unexpected(reply: last) }
         }
         return id

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("At its start")
 struct StartTests {
-    private static func failing(_ environment: [String: String], _ arguments: [String] = ["serve"]) async throws -> String {
+    private static func failing(_ environment: [String: String], _ arguments: [String] = ["serve"]) async throws
+        -> String
+    {
         let process = try await AtriumProcess.start(arguments, environment: environment, readyWhen: .none)
         let exit = try await process.waitForExit()
         #expect(exit != .exited(0))

@@ -1,5 +1,4 @@
 import Kafka
-import Logging
 import Synchronization
 import Testing
 

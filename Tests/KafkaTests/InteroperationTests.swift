@@ -44,7 +44,10 @@ struct InteroperationTests {
             let events = try output.lines.map {
                 try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
-            #expect(Set(events.compactMap { $0["type"] as? String }) == ["identity.tenant.registered.v1", "orders.order.placed.v1"])
+            #expect(
+                Set(events.compactMap { $0["type"] as? String }) == [
+                    "identity.tenant.registered.v1", "orders.order.placed.v1",
+                ])
             #expect(events.filter { $0["tenant"] as? String == "tenant-a" }.count == 2)
             #expect(events.allSatisfy { ($0["data"] as? [String: Any])?["täg"] as? Int == 1 })
         }

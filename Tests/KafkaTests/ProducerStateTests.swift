@@ -23,7 +23,8 @@ struct ProducerStateTests {
         }
 
         /// All are queued, or those before `stop`.
-        func endQueueing(_ flight: UInt32, stoppedAt stop: Int?, of count: Int, seen: UInt64) -> (State.Next, [String]) {
+        func endQueueing(_ flight: UInt32, stoppedAt stop: Int?, of count: Int, seen: UInt64) -> (State.Next, [String])
+        {
             let (next, wake) = state.endQueueing(flight, stoppedAt: stop, of: count, refused: [], seen: seen)
             return (next, wake)
         }

@@ -299,7 +299,8 @@ struct ProducerTests {
             try await withProducer(settings, log) { producer in
                 let failures = await producer.produce([KafkaRecord(topic: "missing", value: [])]).failures
                 #expect(failures.count == 1)
-                #expect([.unknownTopicOrPartition, .unknownTopicLocally, .recordTimedOut].contains(failures.first?.code))
+                #expect(
+                    [.unknownTopicOrPartition, .unknownTopicLocally, .recordTimedOut].contains(failures.first?.code))
                 #expect(failures.allSatisfy { $0.isRetriable })
             }
         }

@@ -48,7 +48,8 @@ struct ReactionTests {
     }
 
     private static func record(
-        _ number: Int, tenant: TenantID, id: EventID = IdentifierSource.system.next(), headers changes: [String: String?] = [:],
+        _ number: Int, tenant: TenantID, id: EventID = IdentifierSource.system.next(),
+        headers changes: [String: String?] = [:],
         value: String? = nil
     ) -> KafkaRecord {
         var headers = ReceivedEventTests.headers
@@ -135,7 +136,9 @@ struct ReactionTests {
             ]
             try await Self.send(backbone, bad.map(\.0) + [Self.record(9, tenant: a)])
             let ran = Mutex<[Int]>([])
-            try await Self.consuming(backbone, [Self.subscription { event in ran.withLock { $0.append(event.number) } }]) {
+            try await Self.consuming(
+                backbone, [Self.subscription { event in ran.withLock { $0.append(event.number) } }]
+            ) {
                 try await Waiting.until("good and bad are through") {
                     let letters = try await Self.letters(backbone)
                     return try await Self.effects(backbone) == 1 && letters.count == bad.count
@@ -219,7 +222,8 @@ struct ReactionTests {
         try await Backbone.with { backbone in
             let record = Self.record(1, tenant: IdentifierSource.system.next())
             let event = try ReceivedEvent(
-                KafkaMessage(topic: record.topic, partition: 0, offset: 0, value: record.value, headers: record.headers))
+                KafkaMessage(topic: record.topic, partition: 0, offset: 0, value: record.value, headers: record.headers)
+            )
             let inbox = Inbox(role: Backbone.billing, dataPlane: backbone.plane.dataPlane, logger: .silent)
             let outcomes = try await withThrowingTaskGroup(of: Inbox.Outcome.self) { group in
                 for _ in 0..<20 { group.addTask { try await inbox.process(event, by: Self.subscription()) } }

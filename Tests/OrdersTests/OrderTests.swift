@@ -70,7 +70,9 @@ struct OrderTests {
         }
     }
 
-    @Test("is placed only from its currency's minimum on", arguments: [("EUR", 99, 100), ("JPY", 0, 1), ("BHD", 999, 1000)])
+    @Test(
+        "is placed only from its currency's minimum on",
+        arguments: [("EUR", 99, 100), ("JPY", 0, 1), ("BHD", 999, 1000)])
     func minimum(_ code: String, _ below: Int64, _ enough: Int64) throws {
         let currency = Currency(code)!
         func order(_ price: Int64) throws -> Order {
@@ -116,7 +118,8 @@ struct OrderTests {
         }
     }
 
-    @Test("keeps its lines from being changed once it is placed", arguments: OrderState.allCases.filter { $0 != .draft })
+    @Test(
+        "keeps its lines from being changed once it is placed", arguments: OrderState.allCases.filter { $0 != .draft })
     func finalLines(_ state: OrderState) throws {
         var order = try restored(in: state)
         let lines = order.lines
@@ -149,7 +152,8 @@ struct OrderTests {
         #expect(draft.publication(of: draft.recordedEvents[1], tenantID: tenant) == nil)
         var placed = try restored(in: .placed)
         try placed.cancel(because: "ordered twice", at: later)
-        let event = try #require(placed.publication(of: placed.recordedEvents[0], tenantID: tenant) as? OrderCancelledV1)
+        let event = try #require(
+            placed.publication(of: placed.recordedEvents[0], tenantID: tenant) as? OrderCancelledV1)
         #expect(event.reason == "ordered twice")
     }
 

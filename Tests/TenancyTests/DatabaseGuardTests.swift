@@ -39,8 +39,14 @@ struct DatabaseGuardTests {
             ("GRANT SELECT ON orders.orders TO atrium_app", "atrium_app has rights of its own on orders.orders"),
             ("GRANT SELECT ON orders.orders TO PUBLIC", "atrium_app has rights of its own on orders.orders"),
             ("ALTER TABLE orders.orders OWNER TO atrium_app", "login role atrium_app owns orders.orders"),
-            ("DELETE FROM atrium_migrations.applied WHERE context = 'orders'", "migration orders/0001_orders.sql has not"),
-            ("UPDATE atrium_migrations.applied SET checksum = 'x' WHERE context = 'orders'", "orders/0001_orders.sql was changed"),
+            (
+                "DELETE FROM atrium_migrations.applied WHERE context = 'orders'",
+                "migration orders/0001_orders.sql has not"
+            ),
+            (
+                "UPDATE atrium_migrations.applied SET checksum = 'x' WHERE context = 'orders'",
+                "orders/0001_orders.sql was changed"
+            ),
             ("UPDATE atrium_migrations.applied SET number = 99 WHERE context = 'orders'", "the database has orders/99"),
             ("DROP SCHEMA atrium_migrations CASCADE", "never been migrated"),
         ])

@@ -68,7 +68,8 @@ struct IsolationTests {
         }
     }
 
-    @Test("can't reach another context's schema", arguments: ["identity.tenants", "billing.invoices", "metering.inbox"])
+    @Test(
+        "can't reach another context's schema", arguments: ["identity.tenants", "billing.invoices", "metering.inbox"])
     func foreignSchema(_ table: String) async throws {
         try await TestDataPlane.with { plane in
             let error = await #expect(throws: PostgresError.self) {

@@ -94,7 +94,9 @@ struct MigratorTests {
         }
     }
 
-    @Test("refuses names that say nothing of their order", arguments: ["orders/one.sql", "orders/1_x.sql", "orders/0000_x.sql"])
+    @Test(
+        "refuses names that say nothing of their order",
+        arguments: ["orders/one.sql", "orders/1_x.sql", "orders/0000_x.sql"])
     func names(_ path: String) {
         #expect(throws: MigrationError.badName(path)) { try Self.files([path: "SELECT 1;"]) }
     }

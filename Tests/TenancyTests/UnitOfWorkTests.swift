@@ -129,7 +129,8 @@ struct UnitOfWorkTests {
             let error = await #expect(throws: PostgresError.self) {
                 try await plane.dataPlane.read(.test(), as: Self.orders) {
                     _ = try await $0.rowsWriting(
-                        "INSERT INTO orders.inbox (tenant_id, event_id, reaction) VALUES (platform.tenant_id(), gen_random_uuid(), 'x')")
+                        "INSERT INTO orders.inbox (tenant_id, event_id, reaction) VALUES (platform.tenant_id(), gen_random_uuid(), 'x')"
+                    )
                 }
             }
             #expect(error?.sqlState == "25006")
@@ -143,7 +144,8 @@ struct UnitOfWorkTests {
             for key in ["old", "young"] {
                 try await plane.dataPlane.write(tenant, as: Self.orders) { $0.enqueue(Self.receipt(key), in: "orders") }
             }
-            try await plane.asSuperuser("UPDATE orders.receipts SET created_at = now() - interval '25 h' WHERE key = 'old'")
+            try await plane.asSuperuser(
+                "UPDATE orders.receipts SET created_at = now() - interval '25 h' WHERE key = 'old'")
             try await plane.asSuperuser(
                 """
                 INSERT INTO identity.operator_receipts

@@ -21,7 +21,8 @@ extension Invoice {
     static let shape = Shape<Invoice>.output(
         "Invoice", "An invoice as it stands.",
         Field("id", .identifier(InvoiceID.self), "The invoice.") { $0.id },
-        Field("number", .string(1...40), "What it is known by; a tenant's numbers have no gaps.", example: "INV-000042") {
+        Field("number", .string(1...40), "What it is known by; a tenant's numbers have no gaps.", example: "INV-000042")
+        {
             $0.number.description
         },
         Field("accountId", .identifier(AccountID.self), "The tenant's account.") { $0.accountID },
@@ -39,7 +40,9 @@ extension Invoice {
             optional: "voidReason", .string(1...500), "Why it was voided, if it was.",
             example: "delivered to the wrong customer"
         ) { $0.voiding?.reason },
-        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 1) { $0.version }
+        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 1) {
+            $0.version
+        }
     )
 }
 
@@ -80,6 +83,8 @@ extension Account {
         Field("id", .identifier(AccountID.self), "The account; the same UUID as the tenant's.") { $0.id },
         Field("state", .enumeration(AccountState.self), "Whether it takes new invoices.") { $0.state },
         Field("openedAt", .timestamp, "When it was opened.") { $0.openedAt },
-        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 1) { $0.version }
+        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 1) {
+            $0.version
+        }
     )
 }

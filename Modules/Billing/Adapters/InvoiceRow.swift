@@ -33,7 +33,8 @@ enum InvoiceRow {
         for (index, sku) in skus.enumerated() {
             lines.append(
                 try InvoiceLine(
-                    sku: sku, quantity: quantities[index], unitPrice: money(prices[index]), amount: money(amounts[index])))
+                    sku: sku, quantity: quantities[index], unitPrice: money(prices[index]),
+                    amount: money(amounts[index])))
         }
         var voiding: Invoice.Voiding?
         if let voided, let reason { voiding = Invoice.Voiding(reason: reason, at: voided) }

@@ -119,7 +119,8 @@ extension Violation {
     }
 }
 
-private let meter: Parameter<MeterKey> = .query(required: "meter", .meterKey, "The meter's key.", example: "orders.placed")
+private let meter: Parameter<MeterKey> = .query(
+    required: "meter", .meterKey, "The meter's key.", example: "orders.placed")
 private let from: Parameter<Timestamp> = .query(
     required: "from", .timestamp, "The beginning of the period.", example: "2026-02-03T09:00:00Z")
 private let to: Parameter<Timestamp> = .query(

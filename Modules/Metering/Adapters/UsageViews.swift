@@ -37,9 +37,9 @@ extension Shape where Value == JSON {
                         "value": [
                             "type": ["string", "number", "null"],
                             "description": """
-                                An exact decimal number, as a number or a string; not negative, below 10^15, at most 12 \
-                                decimal places. A meter that counts needs none.
-                                """,
+                            An exact decimal number, as a number or a string; not negative, below 10^15, at most 12 \
+                            decimal places. A meter that counts needs none.
+                            """,
                         ],
                         "dimensions": [
                             "type": ["object", "null"], "maxProperties": 20,
@@ -101,7 +101,8 @@ struct UsageReport: Sendable {
     static let shape = Shape<UsageReport>.output(
         "UsageReport", "What became of the usage events of a request; the three figures add up to the events sent.",
         Field("accepted", .integer(0...500), "How many were recorded now.", example: 1) { $0.accepted },
-        Field("duplicates", .integer(0...500), "How many had been recorded before, with the same content.", example: 0) {
+        Field("duplicates", .integer(0...500), "How many had been recorded before, with the same content.", example: 0)
+        {
             $0.duplicates
         },
         Field("rejected", .integer(0...500), "How many were not recorded; `errors` says why.", example: 0) {
@@ -125,7 +126,8 @@ struct UsageReportError: Sendable {
     static let shape = Shape<UsageReportError>.output(
         "UsageReportError", "One thing that is wrong with one event of a batch.",
         Field("index", .integer(0...499), "The event's place in the batch, from 0 on.", example: 2) { $0.index },
-        Field(optional: "source", .string(), "The event's source, where it could be read.", example: "/gateways/fra-3") {
+        Field(optional: "source", .string(), "The event's source, where it could be read.", example: "/gateways/fra-3")
+        {
             $0.source
         },
         Field(optional: "id", .string(), "The event's id, where it could be read.", example: "4e8b1f7c-2") { $0.id },

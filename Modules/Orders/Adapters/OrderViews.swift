@@ -26,7 +26,9 @@ extension RequestedLine {
         "NewOrderLine", "A line with the price as agreed now.",
         Field("sku", .string(1...64, .code), "What is sold, by the tenant's own code.", example: "SEAT-PRO") { $0.sku },
         Field("quantity", .integer(OrderLine.quantities), "How many.", example: 3) { $0.quantity },
-        Field("unitPriceMinor", .integer(0...Int64.max), "Price of one in minor units: 1250 is 12.50 EUR.", example: 1250) {
+        Field(
+            "unitPriceMinor", .integer(0...Int64.max), "Price of one in minor units: 1250 is 12.50 EUR.", example: 1250
+        ) {
             $0.unitPriceMinor
         }
     ) { RequestedLine(sku: $0, quantity: $1, unitPriceMinor: $2) }
@@ -65,7 +67,9 @@ extension Order {
         },
         Field("createdAt", .timestamp, "When it was drafted.") { $0.createdAt },
         Field("updatedAt", .timestamp, "When it last changed.") { $0.updatedAt },
-        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 2) { $0.version }
+        Field("version", .integer(1...Int64.max), "Counts its changes; the same as its ETag.", example: 2) {
+            $0.version
+        }
     )
 }
 
@@ -113,7 +117,9 @@ extension OrderChange {
         "OrderChange", "One change of an order.",
         Field("version", .integer(1...Int64.max), "The version that it made.", example: 2) { $0.version },
         Field("change", .string(1...40), "What happened.", example: "placed") { $0.change },
-        Field(optional: "reason", .string(1...500), "Why, where one was given.", example: "ordered twice") { $0.reason },
+        Field(optional: "reason", .string(1...500), "Why, where one was given.", example: "ordered twice") {
+            $0.reason
+        },
         Field("actor", .string(1...100), "Who did it: a user, an API key, a reaction.", example: "api-key:0198…") {
             $0.actor
         },

@@ -89,7 +89,8 @@ struct Dev: AsyncParsableCommand {
         }
         let republished = try await database.rewindOutboxes(modules)
         if republished > 0 {
-            steps.note("The broker comes up empty: \(republished) contexts publish again what others have not taken in.")
+            steps.note(
+                "The broker comes up empty: \(republished) contexts publish again what others have not taken in.")
         }
         let started = ContinuousClock.now
         try await server.run { port in

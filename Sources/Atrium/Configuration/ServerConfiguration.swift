@@ -52,7 +52,9 @@ extension ServerConfiguration {
         var settings = SettingsReader(reader)
         settings.refuseUnknown(ProcessInfo.processInfo.environment)
         let host = settings.text("host", default: "127.0.0.1")
-        let port = options.port.map { settings.checked("port", $0, in: 1...65_535) } ?? settings.number("port", default: 8080, in: 1...65_535)
+        let port =
+            options.port.map { settings.checked("port", $0, in: 1...65_535) }
+            ?? settings.number("port", default: 8080, in: 1...65_535)
         let database = settings.required("database.url", "postgresql://atrium_app:…@host/atrium")
             .flatMap { settings.connection("database.url", $0) }
         let poolMaximum = settings.number("database.pool.maximum", default: 24, in: 1...1000)
@@ -77,7 +79,8 @@ extension ServerConfiguration {
         }
         self.init(
             host: host, port: port, publicURL: publicURL, database: database, poolMaximum: poolMaximum, kafka: kafka,
-            kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication, operatorKey: operatorKey,
+            kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication,
+            operatorKey: operatorKey,
             secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas, log: log)
     }
 

@@ -22,7 +22,8 @@ struct DemoTenants: Sendable {
     private var file: String { "\(directory.path)/tenants.json" }
 
     func prepare() async throws -> [Tenant] {
-        let saved = FileManager.default.contents(atPath: file)
+        let saved =
+            FileManager.default.contents(atPath: file)
             .flatMap { try? JSONDecoder().decode([Tenant].self, from: $0) } ?? []
         var tenants: [Tenant] = []
         for wanted in Self.wanted {
@@ -35,7 +36,8 @@ struct DemoTenants: Sendable {
             }
         }
         let data = try JSONEncoder().encode(tenants)
-        guard FileManager.default.createFile(atPath: file, contents: data, attributes: [.posixPermissions: 0o600]) else {
+        guard FileManager.default.createFile(atPath: file, contents: data, attributes: [.posixPermissions: 0o600])
+        else {
             throw ConfigurationMistakes(["\(file) can't be written; check the folder's rights and the free space"])
         }
         return tenants

@@ -15,18 +15,12 @@ struct Preparation {
 
     func run() async throws {
         let files = try MigrationFiles(directory: configuration.schemas.appending(path: "sql"))
-        let findings = try await reaching(
-            "PostgreSQL as \(configuration.database)", "ATRIUM_DATABASE_URL",
-            isAway: { ($0 as? PostgresError)?.isRetriable ?? false }
-        ) {
+        let findings = try await reaching("PostgreSQL as \(configuration.database)", "ATRIUM_DATABASE_URL") {
             // The pool's own service is not running yet; connections open as they are asked for all the same.
             try await DatabaseGuard(pool: pool, files: files).findings()
         }
         guard findings.isEmpty else { throw UnsafeDatabase(findings: findings) }
-        try await reaching(
-            "Kafka at \(configuration.kafka)", "ATRIUM_KAFKA_BOOTSTRAP_SERVERS",
-            isAway: { ($0 as? KafkaError)?.isRetriable ?? false }
-        ) {
+        try await reaching("Kafka at \(configuration.kafka)", "ATRIUM_KAFKA_BOOTSTRAP_SERVERS") {
             try await admin.ensureTopics(
                 modules.topics.map {
                     TopicSpec($0, partitions: configuration.topicPartitions, replicas: configuration.topicReplication)
@@ -36,14 +30,15 @@ struct Preparation {
 
     /// Servers that are started together come up in any order: what is away is waited for, for a while.
     private func reaching<Result>(
-        _ what: String, _ setting: String, isAway: (any Error) -> Bool, _ body: () async throws -> Result
+        _ what: String, _ setting: String, _ body: () async throws -> Result
     ) async throws -> Result {
         let end = ContinuousClock.now + patience
         while true {
             do {
                 return try await body()
             } catch {
-                guard isAway(error), ContinuousClock.now < end else {
+                let mayPass = (error as? PostgresError)?.isRetriable ?? (error as? KafkaError)?.isRetriable ?? false
+                guard mayPass, ContinuousClock.now < end else {
                     throw Unreachable(what: what, setting: setting, reason: "\(error)")
                 }
                 logger.warning("waiting for \(what)", metadata: ["error": "\(error)"])

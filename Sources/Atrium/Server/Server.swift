@@ -47,7 +47,8 @@ struct Server {
 
         // Started in this order and stopped in the reverse: requests end first, connections close last.
         var services: [any Service] = [pool, PoolMetrics(pool: pool, registry: metrics)]
-        let preparation = Preparation(configuration: configuration, pool: pool, admin: admin, modules: modules, logger: logger)
+        let preparation = Preparation(
+            configuration: configuration, pool: pool, admin: admin, modules: modules, logger: logger)
         services.append(producer)
         let notices = OutboxNotices(pool: pool, logger: logger)
         if configuration.roles.contains(.relay) {

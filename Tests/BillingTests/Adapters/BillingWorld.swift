@@ -23,7 +23,8 @@ struct BillingWorld: Sendable {
             let outbox = Outbox(schema: "billing", signal: RelaySignal())
             let module = BillingModule(dataPlane: plane.dataPlane, outbox: outbox)
             let server = try WebServer(
-                WebConfiguration(port: 0, operatorKey: UUID().uuidString, secret: Array("a secret for tests".utf8)), endpoints: module.endpoints,
+                WebConfiguration(port: 0, operatorKey: UUID().uuidString, secret: Array("a secret for tests".utf8)),
+                endpoints: module.endpoints,
                 authenticator: TenantByItsID(), health: [], metrics: PrometheusRegistry(), logger: .silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run() }

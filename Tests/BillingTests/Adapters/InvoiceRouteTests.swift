@@ -132,7 +132,9 @@ struct InvoiceRouteTests {
             }
             let first = try await http.get("/api/v1/invoices?limit=3").json()
             #expect(
-                first["items"]?.array?.compactMap { $0["number"]?.string } == ["INV-000005", "INV-000004", "INV-000003"])
+                first["items"]?.array?.compactMap { $0["number"]?.string } == [
+                    "INV-000005", "INV-000004", "INV-000003",
+                ])
             let cursor = try #require(first["nextCursor"]?.string)
             #expect(try await numbers("?limit=3&cursor=\(cursor)") == ["INV-000002", "INV-000001"])
             #expect(try await numbers("?customer=\(customer)") == ["INV-000003"])

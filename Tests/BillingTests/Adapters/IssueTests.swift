@@ -48,15 +48,17 @@ struct IssueTests {
 
             let list = try await world.http(as: tenant).get("/api/v1/invoices?order=\(event.orderId)").json()
             let summary = try #require(list["items"]?[0])
-            #expect(summary["number"] == "INV-000001" && summary["state"] == "issued" && summary["totalMinor"] == 13_650)
+            #expect(
+                summary["number"] == "INV-000001" && summary["state"] == "issued" && summary["totalMinor"] == 13_650)
             let id = try #require(summary["id"]?.string)
             let reply = try await world.http(as: tenant).get("/api/v1/invoices/\(id)")
             #expect(reply.status == 200 && reply.headers["ETag"] == "\"1\"")
             #expect(reply["accountId"]?.string == tenant.description)
             #expect(reply["customerId"]?.string == event.customerId.description)
-            #expect(reply["lines"]?[0] == [
-                "sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250, "amountMinor": 3750,
-            ])
+            #expect(
+                reply["lines"]?[0] == [
+                    "sku": "SEAT-PRO", "quantity": 3, "unitPriceMinor": 1250, "amountMinor": 3750,
+                ])
             #expect(reply["lines"]?[1]?["sku"] == "SETUP" && reply["voidedAt"] == .null)
 
             let published = try await world.published("billing.invoice.issued.v1")

@@ -21,7 +21,8 @@ func fulfilled(
         fulfilledAt: now)
 }
 
-func line(_ quantity: Int64, _ price: Int64, _ amount: Int64, number: Int = 1, sku: String = "SEAT-PRO") -> OrderLineV1 {
+func line(_ quantity: Int64, _ price: Int64, _ amount: Int64, number: Int = 1, sku: String = "SEAT-PRO") -> OrderLineV1
+{
     OrderLineV1(number: number, sku: sku, quantity: quantity, unitPriceMinor: price, amountMinor: amount)
 }
 

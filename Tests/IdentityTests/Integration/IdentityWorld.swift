@@ -47,7 +47,8 @@ struct IdentityWorld: Sendable {
             dataPlane: plane.dataPlane, outbox: Outbox(schema: "identity", signal: RelaySignal()), secret: secret,
             issuer: "https://atrium.test", audience: "atrium", clock: clock, logger: .silent)
         let server = try WebServer(
-            WebConfiguration(port: 0, operatorKey: operatorKey, secret: Array("a secret for tests".utf8)), endpoints: module.endpoints,
+            WebConfiguration(port: 0, operatorKey: operatorKey, secret: Array("a secret for tests".utf8)),
+            endpoints: module.endpoints,
             authenticator: module.authenticator, health: [], metrics: PrometheusRegistry(), logger: .silent)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }

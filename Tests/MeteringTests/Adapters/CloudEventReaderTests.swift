@@ -60,14 +60,16 @@ struct CloudEventReaderTests {
         ] {
             var reader = CloudEventReader()
             let event = try #require(reader.read(try JSON.parse(text)), "\(reader.violations)")
-            #expect(event.meter.text == "api.calls" && event.time == nil && event.value == nil && event.dimensions == [:])
+            #expect(
+                event.meter.text == "api.calls" && event.time == nil && event.value == nil && event.dimensions == [:])
         }
     }
 
     @Test("takes a value as number or string, and never through a binary fraction")
     func values() throws {
         for (json, text) in [
-            ("0.1", "0.1"), ("\"0.1\"", "0.1"), ("1e2", "100"), ("123456789012345.000000000001", "123456789012345.000000000001"),
+            ("0.1", "0.1"), ("\"0.1\"", "0.1"), ("1e2", "100"),
+            ("123456789012345.000000000001", "123456789012345.000000000001"),
             ("9007199254740993", nil), ("900719925474099.3", "900719925474099.3"),
         ] {
             var reader = CloudEventReader()
@@ -98,12 +100,15 @@ struct CloudEventReaderTests {
             (["my-ext"], "\"x\"", "no attribute's name"), (["myext"], "{}", "must be a string, a number or a boolean"),
             (["myext"], "[1]", "must be a string, a number or a boolean"), (["data"], "\"{}\"", "must be an object"),
             (["data"], "[]", "must be an object"), (["data", "valeu"], "1", "is not a known field"),
-            (["data", "meter"], "\"API calls\"", "must be a meter's key"), (["data", "meter"], "7", "must be a meter's key"),
-            (["data", "value"], "\"a lot\"", "must be a decimal number"), (["data", "value"], "true", "must be a decimal"),
+            (["data", "meter"], "\"API calls\"", "must be a meter's key"),
+            (["data", "meter"], "7", "must be a meter's key"),
+            (["data", "value"], "\"a lot\"", "must be a decimal number"),
+            (["data", "value"], "true", "must be a decimal"),
             (["data", "value"], "-1", "must not be negative"), (["data", "value"], "1e400", "must be below"),
             (["data", "value"], "1e-13", "decimal places"), (["data", "dimensions"], "[]", "must be an object"),
             (["data", "dimensions", "a b"], "\"x\"", "must be named by"),
-            (["data", "dimensions", "n"], "7", "must be a string"), (["data", "dimensions", "n"], "\"\"", "must have 1 to 200"),
+            (["data", "dimensions", "n"], "7", "must be a string"),
+            (["data", "dimensions", "n"], "\"\"", "must have 1 to 200"),
         ])
     func mistakes(_ path: [String], _ json: String, _ word: String) throws {
         let found = violations(try Self.changed(path, to: json))

@@ -31,9 +31,10 @@ struct ConcurrencyTests {
             for meter in meters {
                 let usage = try await tenant.usage(meter)
                 #expect(usage.total == "6" && usage.count == 60)
-                #expect(usage.windows == [
-                    "2026-02-03T09:00:00Z": "2", "2026-02-03T09:01:00Z": "2", "2026-02-03T09:02:00Z": "2",
-                ])
+                #expect(
+                    usage.windows == [
+                        "2026-02-03T09:00:00Z": "2", "2026-02-03T09:01:00Z": "2", "2026-02-03T09:02:00Z": "2",
+                    ])
             }
         }
     }
@@ -88,12 +89,14 @@ struct ConcurrencyTests {
             _ = try await tenant.define("egress")
             try await world.plane.asSuperuser(
                 "ALTER TABLE metering.outbox ADD CONSTRAINT planted CHECK (payload NOT LIKE '%fails%')")
-            #expect(try await tenant.send([cloudEvent("works", value: 1), cloudEvent("fails", value: 1)]).status == 500)
+            #expect(
+                try await tenant.send([cloudEvent("works", value: 1), cloudEvent("fails", value: 1)]).status == 500)
             for table in ["usage_events", "usage_buckets", "outbox"] {
                 #expect(try await world.count("SELECT count(*) FROM metering.\(unsafeSQL: table)") == 0, "\(table)")
             }
             try await world.plane.asSuperuser("ALTER TABLE metering.outbox DROP CONSTRAINT planted")
-            #expect(try await tenant.send([cloudEvent("works", value: 1), cloudEvent("fails", value: 1)])["accepted"] == 2)
+            #expect(
+                try await tenant.send([cloudEvent("works", value: 1), cloudEvent("fails", value: 1)])["accepted"] == 2)
             #expect(try await tenant.usage("egress").total == "2")
             #expect(try await world.published(for: tenant.id).map(\.version) == [1, 2])
         }

@@ -26,7 +26,8 @@ struct MeteringWorld: Sendable {
                 dataPlane: plane.dataPlane, outbox: Outbox(schema: "metering", signal: RelaySignal()),
                 clock: WallClock { epoch })
             let server = try WebServer(
-                WebConfiguration(port: 0, operatorKey: UUID().uuidString, secret: Array("a secret for tests".utf8)), endpoints: module.endpoints,
+                WebConfiguration(port: 0, operatorKey: UUID().uuidString, secret: Array("a secret for tests".utf8)),
+                endpoints: module.endpoints,
                 authenticator: TenantByItsID(), health: [], metrics: PrometheusRegistry(), logger: .silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run() }

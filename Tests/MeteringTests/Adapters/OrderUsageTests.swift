@@ -36,8 +36,10 @@ struct OrderUsageTests {
             #expect(try await world.deliver(Self.placed(by: tenant.id, at: "2020-02-03T09:00:30Z")) == .processed)
             let usage = try await tenant.usage("orders.placed")
             #expect(usage.total == "1" && usage.count == 1 && usage.windows["2026-02-03T09:00:00Z"] == "1")
-            #expect(try await tenant.usage(
-                "orders.placed", from: "2020-02-03T00:00:00Z", to: "2020-02-04T00:00:00Z", window: "day").count == 1)
+            #expect(
+                try await tenant.usage(
+                    "orders.placed", from: "2020-02-03T00:00:00Z", to: "2020-02-04T00:00:00Z", window: "day"
+                ).count == 1)
             let published = try await world.published(for: tenant.id)
             #expect(published.map(\.version) == [1, 2])
             #expect(published[0].payload["subject"]?.string == event.orderId.description)

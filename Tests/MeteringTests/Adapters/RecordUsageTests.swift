@@ -72,7 +72,8 @@ struct RecordUsageTests {
             _ = try await tenant.define("calls", "count")
             _ = try await tenant.send(cloudEvent("1", value: 1, time: "2026-02-03T09:00:00Z"))
             for other in [
-                cloudEvent("1", value: 2, time: "2026-02-03T09:00:00Z"), cloudEvent("1", value: 1, time: "2026-02-03T09:00:01Z"),
+                cloudEvent("1", value: 2, time: "2026-02-03T09:00:00Z"),
+                cloudEvent("1", value: 1, time: "2026-02-03T09:00:01Z"),
                 cloudEvent("1", value: 1), cloudEvent("1", "calls", time: "2026-02-03T09:00:00Z"),
             ] {
                 let reply = try await tenant.send(other)
@@ -93,7 +94,10 @@ struct RecordUsageTests {
             _ = try await tenant.define("egress")
             let reply = try await tenant.send([
                 cloudEvent("good", value: 1), cloudEvent("typo", "egres", value: 1), 7,
-                ["specversion": "1.0", "id": "bad", "source": "/s", "type": "t", "data": ["meter": "egress", "value": "x"]],
+                [
+                    "specversion": "1.0", "id": "bad", "source": "/s", "type": "t",
+                    "data": ["meter": "egress", "value": "x"],
+                ],
                 cloudEvent("old", value: 1, time: "2025-12-01T00:00:00Z"), cloudEvent("none"),
                 cloudEvent("ahead", value: 1, time: "2026-02-03T10:00:00Z"),
                 cloudEvent("own", "orders.placed"), cloudEvent("own", value: 1, source: "/atrium/orders"),
@@ -102,10 +106,12 @@ struct RecordUsageTests {
             #expect(reply["accepted"] == 1 && reply["rejected"] == 8 && reply["duplicates"] == 0, "\(reply)")
             let errors = try #require(reply["errors"]?.array)
             #expect(errors.compactMap { $0["index"]?.int } == [1, 2, 3, 4, 5, 6, 7, 8])
-            #expect(errors.compactMap { $0["code"]?.string } == [
-                "unknown-meter", "invalid", "invalid", "too-old", "value-missing", "too-far-ahead", "built-in-meter",
-                "reserved-source",
-            ])
+            #expect(
+                errors.compactMap { $0["code"]?.string } == [
+                    "unknown-meter", "invalid", "invalid", "too-old", "value-missing", "too-far-ahead",
+                    "built-in-meter",
+                    "reserved-source",
+                ])
             #expect(errors[0]["id"] == "typo" && errors[0]["source"] == "/gateways/fra-3")
             #expect(errors[2]["pointer"] == "/data/value" && errors[2]["id"] == "bad")
             #expect(try await tenant.usage("egress").count == 1)
@@ -119,10 +125,13 @@ struct RecordUsageTests {
             let unknown = try await tenant.send(cloudEvent("1", "egress", value: 1))
             #expect(unknown.status == 422 && unknown.problem == "usage-refused" && unknown["code"] == "unknown-meter")
             _ = try await tenant.define("egress")
-            let invalid = try await tenant.send(["specversion": "1.0", "id": "1", "data": ["meter": "egress", "value": -1]])
+            let invalid = try await tenant.send([
+                "specversion": "1.0", "id": "1", "data": ["meter": "egress", "value": -1],
+            ])
             #expect(invalid.status == 422 && invalid.problem == "invalid-body")
-            #expect(invalid["errors"]?.array?.compactMap { $0["pointer"]?.string }.sorted()
-                == ["#/data/value", "#/source", "#/type"])
+            #expect(
+                invalid["errors"]?.array?.compactMap { $0["pointer"]?.string }.sorted()
+                    == ["#/data/value", "#/source", "#/type"])
             // What was refused has left no trace: sent again once it can be taken, it is.
             #expect(try await tenant.send(cloudEvent("1", "egress", value: 1))["accepted"] == 1)
         }

@@ -21,9 +21,10 @@ struct UsageQueryTests {
             #expect(hours.windows == ["2026-02-03T00:00:00Z": "1.1", "2026-02-03T01:00:00Z": "2.2"])
             #expect(hours.total == "3.3" && hours.count == 3)
             let minutes = try await tenant.usage("egress", from: from, to: to, window: "minute")
-            #expect(minutes.windows == [
-                "2026-02-03T00:00:00Z": "1.1", "2026-02-03T01:30:00Z": "1.1", "2026-02-03T01:59:00Z": "1.1",
-            ])
+            #expect(
+                minutes.windows == [
+                    "2026-02-03T00:00:00Z": "1.1", "2026-02-03T01:30:00Z": "1.1", "2026-02-03T01:59:00Z": "1.1",
+                ])
             let days = try await tenant.usage(
                 "egress", from: "2026-02-02T00:00:00Z", to: "2026-02-04T00:00:00Z", window: "day")
             #expect(days.windows == ["2026-02-02T00:00:00Z": "1.1", "2026-02-03T00:00:00Z": "4.4"])
@@ -40,9 +41,10 @@ struct UsageQueryTests {
             #expect(reply.status == 200, "\(reply)")
             #expect(reply["window"] == "hour" && reply["unit"] == "GB" && reply["aggregation"] == "sum")
             #expect(reply["windows"]?.array?.count == 3)
-            #expect(reply["windows"]?[2] == [
-                "start": "2026-02-03T02:00:00Z", "end": "2026-02-03T03:00:00Z", "count": 0, "value": "0",
-            ])
+            #expect(
+                reply["windows"]?[2] == [
+                    "start": "2026-02-03T02:00:00Z", "end": "2026-02-03T03:00:00Z", "count": 0, "value": "0",
+                ])
         }
     }
 

@@ -23,9 +23,11 @@ struct QuantityTests {
     @Test(
         "is refused with the reason",
         arguments: [
-            ("", QuantityError.malformed), ("-", .malformed), (".5", .malformed), ("5.", .malformed), ("01", .malformed),
+            ("", QuantityError.malformed), ("-", .malformed), (".5", .malformed), ("5.", .malformed),
+            ("01", .malformed),
             ("+1", .malformed), ("1e", .malformed), ("1e+", .malformed), ("1,5", .malformed), ("0x10", .malformed),
-            (" 1", .malformed), ("1 ", .malformed), ("NaN", .malformed), ("Infinity", .malformed), ("1_000", .malformed),
+            (" 1", .malformed), ("1 ", .malformed), ("NaN", .malformed), ("Infinity", .malformed),
+            ("1_000", .malformed),
             ("١", .malformed), ("1.2.3", .malformed), (String(repeating: "1", count: 65), .malformed),
             ("-1", .negative), ("-0.000000000001", .negative), ("1e15", .tooLarge), ("1000000000000000", .tooLarge),
             ("1e400", .tooLarge), ("1e99999999999999999999", .tooLarge), ("0.0000000000001", .tooFine),
@@ -38,14 +40,18 @@ struct QuantityTests {
 
 @Suite("A meter's key")
 struct MeterKeyTests {
-    @Test("is a lower-case letter and up to 99 more characters", arguments: ["a", "api.calls", "a-b_c.9", String(repeating: "k", count: 100)])
+    @Test(
+        "is a lower-case letter and up to 99 more characters",
+        arguments: ["a", "api.calls", "a-b_c.9", String(repeating: "k", count: 100)])
     func good(_ text: String) {
         #expect(MeterKey(text)?.text == text)
     }
 
     @Test(
         "is nothing else",
-        arguments: ["", "A", "9a", ".a", "api calls", "api/calls", "größe", "a\u{0}", "ａ", String(repeating: "k", count: 101)])
+        arguments: [
+            "", "A", "9a", ".a", "api calls", "api/calls", "größe", "a\u{0}", "ａ", String(repeating: "k", count: 101),
+        ])
     func bad(_ text: String) {
         #expect(MeterKey(text) == nil)
     }

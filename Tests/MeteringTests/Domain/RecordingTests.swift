@@ -28,7 +28,9 @@ struct RecordingTests {
     let egress = meter("egress", recorded: 7)
     let calls = meter("calls", .count)
 
-    private func recording(_ events: [UsageEvent], policy: UsagePolicy = .reported, at time: Timestamp = now) -> Recording {
+    private func recording(_ events: [UsageEvent], policy: UsagePolicy = .reported, at time: Timestamp = now)
+        -> Recording
+    {
         Recording(
             events, meters: [egress.definition.key: egress, calls.definition.key: calls], policy: policy, at: time)
     }
@@ -122,7 +124,8 @@ struct RecordingTests {
         let key = MeterKey("calls")!
         #expect(
             try outcomes([
-                event("1", value: nil), event("2", meter: "calls", value: "1.0"), event("3", meter: "calls", value: "2"),
+                event("1", value: nil), event("2", meter: "calls", value: "1.0"),
+                event("3", meter: "calls", value: "2"),
                 event("4", meter: "calls", value: "0"), event("5", value: "0"),
             ]) == [
                 .refused(.valueMissing(egress.definition.key)), .accepted, .refused(.valueOnCount(key)),

@@ -48,7 +48,8 @@ extension UsageRefusal: CustomStringConvertible {
         case .reservedSource: "Sources that begin with \(UsageIdentity.reservedSource) are Atrium's own; use another."
         case .valueMissing(let key): "The meter \(key) adds up values; give the event a data.value."
         case .valueOnCount(let key): "The meter \(key) counts events; leave data.value out, or let it be 1."
-        case .tooOld(let time, let earliest): "The time \(time) is too long ago; the earliest that is taken is \(earliest)."
+        case .tooOld(let time, let earliest):
+            "The time \(time) is too long ago; the earliest that is taken is \(earliest)."
         case .tooFarAhead(let time, let latest):
             "The time \(time) is in the future; the latest that is taken is \(latest). Check the sender's clock."
         case .conflict:
