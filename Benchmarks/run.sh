@@ -15,7 +15,7 @@ done
 for program in wrk python3; do
   command -v "$program" >/dev/null && continue
   if [ "$(id -u)" = 0 ]; then
-    apt-get install -y -q "$program" >&2
+    apt-get update -q >&2 && apt-get install -y -q "$program" >&2
   elif command -v sudo >/dev/null; then
     sudo apt-get install -y -q "$program" >&2
   else

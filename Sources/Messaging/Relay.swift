@@ -132,7 +132,7 @@ package struct Relay: Service {
             try await lease.advance(to: last.position, in: $0)
         }
         held = kept ? Held(position: last.position, renewedAt: asked) : nil
-        return settled.count < rows.count ? .unsettled : rows.count < configuration.batch ? .idle : .more
+        return settled.count == rows.count && rows.count < configuration.batch ? .idle : .more
     }
 
     private func read(after position: OutboxPosition) async throws -> [OutboxRow] {

@@ -1,4 +1,4 @@
-import BillingAdapters
+import Billing
 import DevStack
 import Foundation
 import Kafka
@@ -10,6 +10,8 @@ import Tenancy
 import TestSupport
 import Testing
 import Web
+
+@testable import BillingAdapters
 
 /// Billing alone, on a database of its own: events come in through the inbox, callers through HTTP.
 struct BillingWorld: Sendable {
@@ -56,6 +58,15 @@ struct BillingWorld: Sendable {
             headers: headers.map { KafkaHeader(name: $0, value: Array($1.utf8)) }, timestamp: 0)
         return try await Inbox(role: BillingModule.context, dataPlane: plane.dataPlane, logger: .silent)
             .process(try ReceivedEvent(message), by: subscription)
+    }
+
+    /// The reaction that issues invoices, in a transaction of the test's own.
+    func reaction(
+        in transaction: TenantTransaction
+    ) -> IssueInvoiceOnOrderFulfilled<PostgresInvoiceRepository, PostgresAccountRepository> {
+        IssueInvoiceOnOrderFulfilled(
+            invoices: PostgresInvoiceRepository(transaction: transaction, outbox: outbox, identifiers: .system),
+            accounts: PostgresAccountRepository(transaction: transaction), identifiers: .system, clock: .system)
     }
 
     /// The events that wait to be published, oldest first.

@@ -1,9 +1,13 @@
+import Billing
 import BillingContracts
 import Foundation
 import Kernel
 import OrdersContracts
+import Tenancy
 import TestSupport
 import Testing
+
+@testable import BillingAdapters
 
 @Suite("Invoices over HTTP")
 struct InvoiceRouteTests {
@@ -72,6 +76,29 @@ struct InvoiceRouteTests {
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(statuses.sorted() == [200] + Array(repeating: 412, count: 11))
+            #expect(try await world.published("billing.invoice.voided.v1").count == 1)
+        }
+    }
+
+    @Test("are not voided by one who read the version before another voided it")
+    func overtaken() async throws {
+        try await BillingWorld.with { world in
+            let tenant: TenantID = IdentifierSource.system.next()
+            let id = try #require(InvoiceID(try await Self.invoice(of: tenant, in: world)))
+            await #expect(throws: StaleVersion.self) {
+                try await world.plane.dataPlane.write(.test(tenant), as: BillingModule.context) { transaction in
+                    let repository = PostgresInvoiceRepository(
+                        transaction: transaction, outbox: world.outbox, identifiers: .system)
+                    _ = try await repository.update(id, expecting: 1) { invoice throws(BillingError) in
+                        try invoice.void(because: "too late", at: later)
+                    }
+                    // It has read the first version and not yet written when somebody else is done.
+                    let other = try await world.http(as: tenant).post(
+                        "/api/v1/invoices/\(id)/void", json: ["reason": "in time"], headers: ["If-Match": "\"1\""])
+                    #expect(other.status == 200, "\(other)")
+                }
+            }
+            #expect(try await world.http(as: tenant).get("/api/v1/invoices/\(id)")["voidReason"] == "in time")
             #expect(try await world.published("billing.invoice.voided.v1").count == 1)
         }
     }
