@@ -55,7 +55,7 @@ let platform: [Target] = [
             logging, metrics, lifecycle,
         ],
         swiftSettings: settings),
-    .target(name: "DevStack", dependencies: ["Kafka", "Kernel", logging], swiftSettings: settings),
+    .target(name: "DevStack", swiftSettings: settings),
 ]
 
 // MARK: The contexts
@@ -85,7 +85,8 @@ func context(
             name: "\(name)Tests",
             dependencies: [
                 .target(name: name), .target(name: "\(name)Adapters"), .target(name: "\(name)Contracts"), "Kernel",
-                "Postgres", "Tenancy", "Messaging", "Web", "Telemetry", "TestSupport", "DevStack", logging, crypto,
+                "Postgres", "Kafka", "Tenancy", "Messaging", "Web", "Telemetry", "TestSupport", "DevStack", logging,
+                crypto,
             ] + foreign,
             swiftSettings: settings),
     ]

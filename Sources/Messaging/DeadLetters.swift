@@ -29,6 +29,9 @@ package struct DeadLetters: Sendable {
             "reason": "\(letter.reason)",
         ]
         if let tenant = letter.tenantID { metadata["tenant"] = "\(tenant)" }
+        if let correlation = letter.headers.text(CloudEventHeader.correlation).flatMap({ CorrelationID($0) }) {
+            metadata["correlation"] = "\(correlation)"
+        }
         if let reaction = letter.reaction { metadata["reaction"] = "\(reaction)" }
         logger.error("message set aside as a dead letter", metadata: metadata)
     }

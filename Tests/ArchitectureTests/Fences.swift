@@ -10,7 +10,7 @@ enum Fences {
         "Tenancy": ["Postgres", "Kernel"],
         "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
-        "DevStack": ["Kafka", "Kernel"],
+        "DevStack": [],
     ]
     static let adapterPlatform: Set<String> = ["Kernel", "Postgres", "Tenancy", "Messaging", "Web"]
     static let cModules: Set<String> = ["CPostgres", "CRDKafka", "CSodium"]

@@ -46,6 +46,36 @@ struct OrderFlowTests {
         }
     }
 
+    @Test(
+        "can be followed through the log: every line of a request or reaction says whose it is and what it belongs to")
+    func log() async throws {
+        try await Stack.with { stack in
+            let process = try await AtriumProcess.start(
+                ["serve"], environment: stack.environment(logLevel: "debug"),
+                readyWhen: .url("\(stack.url)/health/live"))
+            let tenant = try await stack.register()
+            let order = try await tenant.fulfilledOrder()
+            _ = try await Waiting.value("the invoice") { try await tenant.invoices(of: order).first }
+            _ = try await process.terminate()
+            _ = try await process.line(containing: "\u{0}")
+            let lines = try String(contentsOfFile: process.logPath, encoding: .utf8).split(separator: "\n")
+                .compactMap { try? JSONValue(parsing: String($0)).object }
+            let reactions = lines.filter { $0["reaction"] != nil }
+            #expect(reactions.count >= 2)
+            for line in reactions {
+                for key in ["tenant", "correlation", "event"] { #expect(line[key] != nil, "\(key) in \(line)") }
+            }
+            let requests = lines.filter { $0["operation"] != nil }
+            for line in requests {
+                for key in ["request", "correlation"] { #expect(line[key] != nil, "\(key) in \(line)") }
+            }
+            let fulfilling = try #require(requests.first { $0["operation"] == "fulfilOrder" })
+            #expect(fulfilling["tenant"]?.string == tenant.id)
+            // The same correlation, from the request into the other context.
+            #expect(reactions.contains { $0["correlation"] == fulfilling["correlation"] })
+        }
+    }
+
     @Test("answers a repeated request with the same order, and another body under its key not at all", .showsPrograms)
     func idempotency() async throws {
         try await Stack.with { stack in

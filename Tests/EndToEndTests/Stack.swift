@@ -36,13 +36,14 @@ struct Stack: Sendable {
         await broker.close()
     }
 
-    func environment(port: Int? = nil) -> [String: String] {
+    func environment(port: Int? = nil, logLevel: String = "info") -> [String: String] {
         [
             "ATRIUM_DATABASE_URL": database.user("atrium_app", password: "atrium").url,
             "ATRIUM_DATABASE_POOL_MAXIMUM": "8",
             "ATRIUM_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrapServers, "ATRIUM_KAFKA_TOPIC_PARTITIONS": "4",
             "ATRIUM_OPERATOR_KEY": Self.operatorKey, "ATRIUM_SECRET": Self.secret,
             "ATRIUM_PORT": String(port ?? self.port), "ATRIUM_LOG_FORMAT": "json",
+            "ATRIUM_LOG_LEVEL": logLevel,
             "ATRIUM_SCHEMAS": Places.packageRoot.appending(path: "schemas").path(),
         ]
     }
