@@ -105,7 +105,7 @@ struct Dev: AsyncParsableCommand {
                 }
                 let summary = DevSummary(
                     port: port, operatorKey: secrets.operatorKey, tenants: tenants, kafka: broker.bootstrapServers,
-                    database: database, replica: cluster.replica?.address)
+                    database: database, replica: cluster.replica?.address, environmentFile: directory.environmentFile)
                 try directory.writeEnvironment(summary.environment)
                 print(summary.text)
                 fflush(nil)

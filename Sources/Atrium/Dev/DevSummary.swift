@@ -8,6 +8,8 @@ struct DevSummary: Sendable {
     let kafka: String
     let database: DevDatabase
     let replica: PostgresAddress?
+    /// Where the same is written for scripts.
+    let environmentFile: String
 
     private var url: String { "http://127.0.0.1:\(port)" }
 
@@ -36,7 +38,7 @@ struct DevSummary: Sendable {
               Kafka broker   \(kafka)
             \(keys)
 
-            The same is in .atrium/dev.env. Try:
+            The same is in \(environmentFile). Try:
 
               examples/walkthrough.sh
               curl -H 'Authorization: Bearer \(tenants.first?.key ?? "")' \(url)/api/v1/me
