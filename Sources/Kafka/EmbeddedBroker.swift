@@ -6,6 +6,8 @@ import Synchronization
 /// A Kafka cluster inside this process, on loopback ports of its own choosing: librdkafka's mock, which speaks the real
 /// protocol to any client.
 ///
+/// It checks no sequence numbers of idempotent producers, so a record whose answer is lost with a connection is there
+/// twice, and refuses commits while a group rebalances, so a handover can repeat messages. Both differ from Kafka's own.
 /// Everything is in memory, about the newest 5 MB of each partition. Topics that clients ask for come into being; the
 /// admin request that creates topics is not served. All members of one group must use one assignment strategy:
 /// librdkafka ends the process over a mixture. A group's first member waits three seconds to be let in, so a session

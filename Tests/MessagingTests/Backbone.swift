@@ -88,7 +88,8 @@ struct Backbone: Sendable {
             aggregateID: aggregate.uuid, aggregateVersion: Int64(number), at: WallClock.system.now())
     }
 
-    /// Reads the topic from its beginning until it has so many messages.
+    /// Reads the topic from its beginning until it has so many different events; each where it came first, since the
+    /// embedded broker keeps twice what was sent again after a lost answer.
     func published(_ count: Int, within limit: Duration = .seconds(30)) async throws -> [KafkaMessage] {
         let consumer = try KafkaConsumer(
             kafka, group: "test-\(IdentifierSource.system.next(EventID.self))", topics: [ThingHappenedV1.topic],
@@ -96,8 +97,9 @@ struct Backbone: Sendable {
         let messages = await withTaskGroup(of: [KafkaMessage]?.self) { group in
             group.addTask {
                 var messages: [KafkaMessage] = []
+                var seen: Set<String?> = []
                 while messages.count < count, let more = try? await consumer.messages(maximum: 1000), !more.isEmpty {
-                    messages += more
+                    messages += more.filter { seen.insert($0.header("ce_id")).inserted }
                 }
                 return messages
             }

@@ -128,7 +128,7 @@ struct RelayTests {
         }
     }
 
-    @Test("shares its outbox with others: one publishes, and nothing is lost or doubled when they come and go")
+    @Test("shares its outbox with others: one publishes, and nothing is lost or out of order when they come and go")
     func several() async throws {
         try await Backbone.with { backbone in
             let tenant = TenantContext.test()

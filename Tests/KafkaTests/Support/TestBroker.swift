@@ -62,12 +62,10 @@ extension KafkaMessage {
     var number: Int? { text(value).flatMap { Int($0) } }
 }
 
-/// Where the numbers first are other than one after another from 0 to `end`, in few words; nil where they are not.
-func deviation(of numbers: [Int?], from end: Int) -> String? {
-    guard let place = numbers.indices.first(where: { numbers[$0] != $0 }) else {
-        return numbers.count == end ? nil : "\(numbers.count) instead of \(end)"
-    }
-    return "\(String(describing: numbers[place])) at \(place), \(Set(numbers).count) different of \(numbers.count)"
+/// Each number where it came first.
+func firsts(of numbers: [Int?]) -> [Int] {
+    var seen: Set<Int> = []
+    return numbers.compactMap { $0 }.filter { seen.insert($0).inserted }
 }
 
 extension [Result<Delivery, KafkaError>] {
