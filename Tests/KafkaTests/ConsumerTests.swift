@@ -1,6 +1,9 @@
-import Kafka
 import Logging
+import Synchronization
+import TestSupport
 import Testing
+
+@testable import Kafka
 
 @Suite("A consumer")
 struct ConsumerTests {
@@ -79,6 +82,7 @@ struct ConsumerTests {
                 #expect(try await waiting.value.map(\.number) == [1])
 
                 let cancelled = Task { try await consumer.messages(maximum: 10) }
+                try await Waiting.until("the task waits") { consumer.guarded.withLock { !$0.readers.isEmpty } }
                 let start = ContinuousClock.now
                 cancelled.cancel()
                 await #expect(throws: CancellationError.self) { try await cancelled.value }
