@@ -1,7 +1,7 @@
 -- Metering: meters, the usage events that were recorded, and what they add up to minute by minute.
-SELECT platform.create_context('metering');
+SELECT platform.create_context();
 
-CREATE TABLE metering.meters (
+CREATE TABLE meters (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
     key text NOT NULL CHECK (key ~ '^[a-z][a-z0-9._-]{0,99}$'),
@@ -14,13 +14,13 @@ CREATE TABLE metering.meters (
     PRIMARY KEY (tenant_id, id),
     CONSTRAINT meters_key_key UNIQUE (tenant_id, key)
 ) WITH (fillfactor = 50);
-SELECT platform.protect('metering.meters', 'SELECT, INSERT');
+SELECT platform.protect('meters', 'SELECT, INSERT');
 -- What a meter means is never changed: the past would change its meaning with it.
-GRANT UPDATE (recorded) ON metering.meters TO metering_app;
+GRANT UPDATE (recorded) ON meters TO metering_app;
 
 -- Every event that took effect, once: its key is what keeps it from taking effect again. Never deleted as long as its
 -- sender may repeat it, so not by age alone: one sent without a time has no age by which it would be refused.
-CREATE TABLE metering.usage_events (
+CREATE TABLE usage_events (
     tenant_id uuid NOT NULL,
     source text NOT NULL,
     event_id text NOT NULL,
@@ -35,11 +35,11 @@ CREATE TABLE metering.usage_events (
     dimensions jsonb NOT NULL,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, source, event_id),
-    FOREIGN KEY (tenant_id, meter_id) REFERENCES metering.meters (tenant_id, id)
+    FOREIGN KEY (tenant_id, meter_id) REFERENCES meters (tenant_id, id)
 );
-SELECT platform.protect('metering.usage_events', 'SELECT, INSERT');
+SELECT platform.protect('usage_events', 'SELECT, INSERT');
 
-CREATE TABLE metering.usage_buckets (
+CREATE TABLE usage_buckets (
     tenant_id uuid NOT NULL,
     meter_id uuid NOT NULL,
     -- Its beginning, on a whole minute of UTC.
@@ -47,26 +47,26 @@ CREATE TABLE metering.usage_buckets (
     count bigint NOT NULL CHECK (count > 0),
     sum numeric NOT NULL CHECK (sum >= 0),
     PRIMARY KEY (tenant_id, meter_id, minute),
-    FOREIGN KEY (tenant_id, meter_id) REFERENCES metering.meters (tenant_id, id)
+    FOREIGN KEY (tenant_id, meter_id) REFERENCES meters (tenant_id, id)
 ) WITH (fillfactor = 50);
-SELECT platform.protect('metering.usage_buckets', 'SELECT, INSERT');
-GRANT UPDATE (count, sum) ON metering.usage_buckets TO metering_app;
+SELECT platform.protect('usage_buckets', 'SELECT, INSERT');
+GRANT UPDATE (count, sum) ON usage_buckets TO metering_app;
 
 -- Waits for this transaction's turn with each of these meters, defined or not, and reads those that are.
 --
 -- A transaction takes its number with its first write and the relay publishes in the order of numbers, so a turn must
 -- come before the number: a row lock takes the number first and waits then, an advisory lock does not. Turns are taken
 -- in the order of their locks, so that two transactions never wait for one another.
-CREATE FUNCTION metering.take_turns(keys text[]) RETURNS SETOF metering.meters
-    LANGUAGE plpgsql AS $$
+CREATE FUNCTION take_turns(keys text[]) RETURNS SETOF meters
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(turn) FROM (
         SELECT DISTINCT hashtextextended(format('metering.meter:%s:%s', platform.tenant_id(), key), 0) AS turn
         FROM unnest(keys) AS key ORDER BY turn) AS turns;
     -- A statement of its own sees what the turns before this one have committed.
-    RETURN QUERY SELECT * FROM metering.meters m
+    RETURN QUERY SELECT * FROM meters m
         WHERE m.tenant_id = (SELECT platform.tenant_id()) AND m.key = ANY (keys);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION metering.take_turns FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION metering.take_turns TO metering_app;
+REVOKE EXECUTE ON FUNCTION take_turns FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION take_turns TO metering_app;

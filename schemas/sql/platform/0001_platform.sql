@@ -4,10 +4,52 @@
 CREATE SCHEMA platform;
 GRANT USAGE ON SCHEMA platform TO PUBLIC;
 
--- The tenant of this transaction; NULL, and so no row at all, where none is set. A SET LOCAL that has ended leaves ''.
+-- The keys that contexts are signed with, as HMAC uses them (RFC 2104). Nobody who serves requests may read them.
+CREATE TABLE platform.context_keys (
+    key_id text PRIMARY KEY,
+    inner_key bytea NOT NULL CHECK (octet_length(inner_key) = 64),
+    outer_key bytea NOT NULL CHECK (octet_length(outer_key) = 64)
+);
+
+-- Opens a transaction to one tenant in one role, for whoever can show a signature of the program over just that:
+--   context      '<tenant, 32 hex digits>,<role>'
+--   valid_until  0 where the signature is bound to this server process, otherwise seconds since 1970
+--   mac          HMAC-SHA256 of '<context>,<process id>' or '<context>,until <valid_until>'
+--
+-- What is verified is kept for the rest of the transaction in a parameter that the application's roles have no right to
+-- set. PostgreSQL lets an extension alone define such a parameter, so it is borrowed: of those built in,
+-- backtrace_functions is one that takes this text and does nothing with it, since no function of the server has that name.
+CREATE FUNCTION platform.enter(context text, valid_until bigint, mac bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    message bytea := convert_to(
+        context || ',' || CASE WHEN valid_until = 0 THEN pg_backend_pid()::text ELSE 'until ' || valid_until END,
+        'UTF8');
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM platform.context_keys k WHERE sha256(k.outer_key || sha256(k.inner_key || message)) = mac)
+    THEN
+        RAISE EXCEPTION 'the tenant context is not signed by this installation' USING ERRCODE = 'AT003';
+    END IF;
+    IF valid_until <> 0 AND valid_until < extract(epoch FROM clock_timestamp()) THEN
+        RAISE EXCEPTION 'the signature of the tenant context has expired; do the clocks agree?'
+            USING ERRCODE = 'AT003';
+    END IF;
+    PERFORM set_config('backtrace_functions', context, true);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION platform.enter FROM PUBLIC;
+
+-- The tenant that this transaction was opened to, in the role it was opened in; otherwise NULL, and so no row at all.
 CREATE FUNCTION platform.tenant_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN nullif(current_setting('atrium.tenant_id', true), '')::uuid;
+    RETURN CASE WHEN split_part(current_setting('backtrace_functions'), ',', 2) = current_user
+        THEN split_part(current_setting('backtrace_functions'), ',', 1)::uuid END;
+
+-- Whether the role of this transaction is the one that it was opened in.
+CREATE FUNCTION platform.is_entered() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN split_part(current_setting('backtrace_functions'), ',', 2) = current_user;
 
 -- Ends the transaction unless exactly one row was touched: a stale version never commits.
 CREATE FUNCTION platform.require_one(touched bigint) RETURNS void
@@ -18,6 +60,21 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Ends a reading transaction on a replica that has not come as far as the reader has already seen.
+CREATE FUNCTION platform.require_replayed(wanted pg_lsn) RETURNS void
+    LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF pg_is_in_recovery() AND pg_last_wal_replay_lsn() < wanted THEN
+        RAISE EXCEPTION 'this replica is behind' USING ERRCODE = 'AT002';
+    END IF;
+END
+$$;
+
+-- The context that a schema belongs to: orders for orders itself and for orders__t0198…, a tenant's own.
+CREATE FUNCTION platform.context_of(schema_name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN split_part(schema_name, '__', 1);
 
 -- Forces row security on a tenant table and gives it to its context's role.
 CREATE FUNCTION platform.protect(tenant_table regclass, rights text DEFAULT 'SELECT, INSERT, UPDATE, DELETE')
@@ -30,7 +87,7 @@ BEGIN
     EXECUTE format(
         'CREATE POLICY tenant_isolation ON %s USING (tenant_id = (SELECT platform.tenant_id())) '
         'WITH CHECK (tenant_id = (SELECT platform.tenant_id()))', tenant_table);
-    EXECUTE format('GRANT %s ON %s TO %I', rights, tenant_table, schema_name || '_app');
+    EXECUTE format('GRANT %s ON %s TO %I', rights, tenant_table, platform.context_of(schema_name) || '_app');
 END
 $$;
 
@@ -38,19 +95,46 @@ $$;
 CREATE FUNCTION platform.open_across_tenants(tenant_table regclass, to_role text, rights text)
     RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('CREATE POLICY %I ON %s TO %I USING (true) WITH CHECK (true)', to_role, tenant_table, to_role);
+    EXECUTE format(
+        'CREATE POLICY %I ON %s TO %I USING ((SELECT platform.is_entered())) '
+        'WITH CHECK ((SELECT platform.is_entered()))', to_role, tenant_table, to_role);
     EXECUTE format('GRANT %s ON %s TO %I', rights, tenant_table, to_role);
 END
 $$;
 
--- The schema of a context, with its outbox, inbox, dead letters and receipts.
-CREATE FUNCTION platform.create_context(context text) RETURNS void LANGUAGE plpgsql AS $$
+-- Who went across tenants, when and what for. Written in the transaction that did it; read by nobody who serves requests.
+CREATE TABLE platform.cross_tenant_access (
+    id uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    role text NOT NULL DEFAULT current_user,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    -- Whether the row stands for every access of one process for this reason within the hour that begins with it.
+    is_routine boolean NOT NULL,
+    process text NOT NULL,
+    -- Where the access was to one tenant alone.
+    tenant_id uuid
+);
+ALTER TABLE platform.cross_tenant_access ENABLE ROW LEVEL SECURITY;
+ALTER TABLE platform.cross_tenant_access FORCE ROW LEVEL SECURITY;
+CREATE INDEX cross_tenant_access_age ON platform.cross_tenant_access USING brin (at);
+
+-- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
+-- its outbox, inbox, dead letters and receipts. Tenants with schemas of their own share those: see the decisions.
+CREATE FUNCTION platform.create_context() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+    schema_name text := current_schema();
+    context text := platform.context_of(schema_name);
     app text := context || '_app';
     worker text := context || '_worker';
 BEGIN
-    EXECUTE format('CREATE SCHEMA %I', context);
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I, %I', context, app, worker);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, app);
+    IF schema_name <> context THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, worker);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION platform.enter TO %I, %I', app, worker);
+    PERFORM platform.open_across_tenants('platform.cross_tenant_access', worker, 'INSERT');
 
     -- Append-only. Read in the order of (transaction_id, position), never past a transaction that may still commit.
     EXECUTE format($sql$
