@@ -93,7 +93,7 @@ func context(
 }
 
 let contexts =
-    context("Identity", adapters: ["CSodium", crypto])
+    context("Identity", adapters: ["CSodium", crypto, httpTypes])
     + context("Orders")
     + context("Billing", reactsTo: ["Identity", "Orders"])
     + context("Metering", reactsTo: ["Identity", "Orders"])

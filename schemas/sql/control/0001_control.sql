@@ -146,6 +146,9 @@ CREATE TABLE registrations (
     tenant_id uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
     key text NOT NULL CONSTRAINT registrations_key_key UNIQUE,
     sealed_fingerprint bytea NOT NULL,
+    administrator_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    salt bytea NOT NULL CHECK (octet_length(salt) >= 16),
     started_at timestamptz NOT NULL
 );
 ALTER TABLE registrations ENABLE ROW LEVEL SECURITY;
