@@ -1,6 +1,6 @@
-import DevStack
+package import DevStack
 package import Kernel
-package import Postgres
+import Postgres
 import Synchronization
 package import Tenancy
 
