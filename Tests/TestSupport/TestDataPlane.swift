@@ -100,6 +100,16 @@ package struct TestDataPlane: Sendable {
         return try outcome.get()
     }
 
+    /// The same databases with the tenants that are registered, as the program has them.
+    package func registered() throws -> (plane: DataPlane, directory: TenantDirectory, builder: TenantBuilder) {
+        let signer = ContextSigner(Self.contextKey)
+        let directory = TenantDirectory(fleet: fleet, signer: signer, logger: .silent)
+        return (
+            DataPlane(fleet: fleet, locator: directory, signer: signer), directory,
+            TenantBuilder(fleet: fleet, files: try Self.files(), contextKey: Self.contextKey, logger: .silent)
+        )
+    }
+
     /// A look past every fence.
     @discardableResult
     package func asSuperuser(_ sql: SQL) async throws -> Rows {

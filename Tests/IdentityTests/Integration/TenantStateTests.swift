@@ -92,7 +92,7 @@ struct TenantStateTests {
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(replies.map(\.status).sorted() == [200, 412, 412, 412, 412])
-            #expect(try await world.count("SELECT count(*) FROM identity.outbox WHERE type LIKE '%suspended%'") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.outbox WHERE type LIKE '%suspended%'") == 1)
         }
     }
 
@@ -103,7 +103,7 @@ struct TenantStateTests {
             _ = try await world.suspend("acme", version: 2)
             _ = try await world.reactivate("acme", version: 3)
             let events = try await world.plane.asSuperuser(
-                "SELECT type, aggregate_version FROM identity.outbox ORDER BY transaction_id, position"
+                "SELECT type, aggregate_version FROM control.outbox ORDER BY transaction_id, position"
             ).map { try $0.decode((String, Int64).self) }
             #expect(
                 events.map(\.0) == [
