@@ -25,7 +25,7 @@ package struct DatabaseGuard: Sendable {
                 return findings + ["the database has never been migrated; run `atrium migrate`"]
             }
             let applied = try await connection.flight(
-                [Statement("SELECT context, number, checksum FROM atrium_migrations.applied", prepare: false)],
+                [Statement("SELECT schema_name, number, checksum FROM atrium_migrations.applied", prepare: false)],
                 deadline: .now + .seconds(10))[0]
             return findings + migrations(try applied.map { try $0.decode((String, Int32, String).self) })
         }
@@ -34,15 +34,15 @@ package struct DatabaseGuard: Sendable {
     private func migrations(_ applied: [(String, Int32, String)]) -> [String] {
         var findings: [String] = []
         for file in files.files {
-            let name = "\(file.context)/\(file.name)"
-            guard let found = applied.first(where: { $0.0 == file.context && Int($0.1) == file.number }) else {
+            let name = "\(file.scope)/\(file.name)"
+            guard let found = applied.first(where: { $0.0 == file.scope && Int($0.1) == file.number }) else {
                 findings.append("migration \(name) has not been applied; run `atrium migrate`")
                 continue
             }
             if found.2 != file.checksum { findings.append(MigrationError.changed(name).description) }
         }
         for (context, number, _) in applied
-        where !files.files.contains(where: { $0.context == context && $0.number == Int(number) }) {
+        where !files.files.contains(where: { $0.scope == context && $0.number == Int(number) }) {
             findings.append(MigrationError.unknown("\(context)/\(number)").description)
         }
         return findings
