@@ -1,10 +1,10 @@
-import Postgres
+package import Postgres
 
 /// What a database needs before any file: its fences against whoever may log in, and the table of what was applied.
 ///
 /// Run by the administrator as often as one likes. Rights on functions and languages belong to a superuser, so where the
 /// administrator is none they stay as they are, and the guard tells which are open.
-enum DatabasePreparation {
+package enum DatabasePreparation {
     static let script = """
         DO $$
         DECLARE
@@ -68,7 +68,7 @@ enum DatabasePreparation {
         """
 
     /// The rights on a database itself, which a copy of it does not have from its template.
-    static func rights(on database: String) -> [SQL] {
+    package static func rights(on database: String) -> [SQL] {
         [
             "REVOKE ALL ON DATABASE \(identifier: database) FROM PUBLIC",
             "GRANT CONNECT ON DATABASE \(identifier: database) TO atrium_app, atrium_provisioner",
