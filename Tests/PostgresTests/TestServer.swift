@@ -51,6 +51,29 @@ extension PostgresPool {
         try await withConnection { try await $0.flight(statements.map { Statement($0) }, deadline: soon) }
     }
 
+    /// Runs `body` while another task has a connection of the pool.
+    func whileLent(for borrower: PoolBorrower = .system, _ body: () async throws -> Void) async throws {
+        let (lent, done) = (Gate(), Gate())
+        let holder = Task {
+            do {
+                try await self.withConnection(for: borrower) { _ in
+                    await lent.open()
+                    await done.pass()
+                }
+            } catch {
+                await lent.open()
+                throw error
+            }
+        }
+        await lent.pass()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+        await done.open()
+        try await holder.value
+        try outcome.get()
+        try await comeToRest()
+    }
+
     /// Waits until nobody has a connection any more.
     func comeToRest() async throws {
         try await Waiting.until("the pool is at rest, not \(statistics)") {
