@@ -1,5 +1,6 @@
 import Logging
 import Postgres
+import Synchronization
 import TestSupport
 
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -112,4 +113,24 @@ actor Gate {
         if isOpen { return }
         await withCheckedContinuation { waiters.append($0) }
     }
+}
+
+/// A number that several tasks change.
+final class Count: Sendable {
+    private let number = Atomic<Int>(0)
+
+    var value: Int { number.load(ordering: .sequentiallyConsistent) }
+
+    @discardableResult
+    func add(_ more: Int) -> Int { number.add(more, ordering: .sequentiallyConsistent).newValue }
+    func raise(to other: Int) { number.max(other, ordering: .sequentiallyConsistent) }
+}
+
+/// Words that several tasks write down.
+final class Notes: Sendable {
+    private let words = Mutex<[String]>([])
+
+    var all: [String] { words.withLock { $0 } }
+
+    func append(_ word: String) { words.withLock { $0.append(word) } }
 }
