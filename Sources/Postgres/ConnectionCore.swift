@@ -222,11 +222,26 @@ struct ConnectionCore: ~Copyable {
         for id in due {
             abandon(id, { PostgresError(.timeout, "the deadline passed", file: $0.file, line: $0.line) }, &actions)
         }
+        if let head = line.flights.first, let again = head.cancelsAgainAt {
+            if again <= now {
+                head.cancelsAgainAt = nil
+                head.isCancelRequested = false
+                advance(&actions)
+            } else {
+                next = min(next ?? again, again)
+            }
+        }
         if let next { wake(at: next, &actions) }
     }
 
-    mutating func cancelReachedServer(_ actions: inout [Action]) {
+    mutating func cancelReachedServer(at now: ContinuousClock.Instant, _ actions: inout [Action]) {
         isCancelling = false
+        if let head = line.flights.first, head.isCancelRequested {
+            let again = now.advanced(by: head.pauseBeforeCancel)
+            head.cancelsAgainAt = again
+            head.pauseBeforeCancel *= 2
+            wake(at: again, &actions)
+        }
         advance(&actions)
     }
 

@@ -19,6 +19,9 @@ final class Flight<Waiter: Sendable> {
     /// Whether the caller has gone, and the results are only drained.
     fileprivate(set) var isAbandoned = false
     var isCancelRequested = false
+    /// When to ask the server once more: it takes no notice where the statement hasn't begun yet.
+    var cancelsAgainAt: ContinuousClock.Instant?
+    var pauseBeforeCancel = Duration.milliseconds(50)
 
     /// What the connection sends for itself says nothing about its borrower.
     var isOurs = false

@@ -57,6 +57,10 @@ extension PoolStateMachine {
         {
             entries[id]?.turns = isWanted ? entry.turns + 1 : 0
             actions.append(.lend(lease(id, connection, next.borrower), to: next.waiter))
+            // A burst is over by then; where leases are long, more connections are worth their while.
+            if lines.demand > checking + opening, entries.count < configuration.maximum {
+                wake(at: now.advanced(by: Self.pauseBeforeGrowing), &actions)
+            }
         } else if isWanted || idle.count + checking >= configuration.size {
             close(id, connection, &actions)
         } else {

@@ -48,6 +48,8 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
 
     /// How often a connection is handed on within a pool while another pool waits for one.
     static var turnsWhileWanted: Int { 16 }
+    /// How long those who still wait when a connection comes free are left to the connections there are.
+    static var pauseBeforeGrowing: Duration { .milliseconds(50) }
 
     let configuration: PoolConfiguration
     /// A number from 0 to 1.

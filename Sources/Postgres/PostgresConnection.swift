@@ -252,7 +252,7 @@ package final class PostgresConnection: Sendable {
                 if let failure = cancellation.send() {
                     logger.info("a statement could not be cancelled", metadata: ["reason": .string(failure)])
                 }
-                change { core, actions in core.cancelReachedServer(&actions) }
+                change { core, actions in core.cancelReachedServer(at: .now, &actions) }
             }
         }
     }

@@ -48,7 +48,8 @@ struct BorrowerLinesTests {
         }
     }
 
-    @Test("a newcomer's one request waits for at most one hand-over to each other line", arguments: [1, 2, 5, 16, 1024])
+    @Test(
+        "a newcomer's one request waits for at most one hand-over to each other line", arguments: [1, 2, 5, 16, 1024])
     func newcomer(_ heaviest: Int) {
         for head in 0..<60 {
             var crowd = Crowd(now: now)

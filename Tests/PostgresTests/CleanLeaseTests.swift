@@ -28,12 +28,13 @@ struct CleanLeaseTests {
             named: "default_transaction_read_only"),
         Case(statements: ["SET atrium.tenant_id = 'x'"], leftover: .setting, named: "atrium.tenant_id"),
         Case(statements: ["SET \"Atrium\".\"tenant_id\" = 'x'"], leftover: .setting, named: "Atrium.tenant_id"),
-        Case(statements: ["SET atrium.tenant_id = 'x'"], leftover: .setting, named: "atrium", asScript: true),
+        Case(statements: ["SET atrium.tenant_id = 'x'"], leftover: .setting, named: "atrium.tenant_id", asScript: true),
         Case(statements: ["BEGIN", "SET atrium.tenant_id = 'x'", "COMMIT"], leftover: .setting),
-        Case(statements: ["DO $$ BEGIN PERFORM set_config('a.b', 'x', false); END $$"], leftover: .setting, named: "a.b"),
+        Case(
+            statements: ["DO $$ BEGIN PERFORM set_config('a.b', 'x', false); END $$"], leftover: .setting, named: "a.b"),
         Case(statements: ["SELECT set_config('known.name', 'x', false)"], leftover: .setting, proof: .always),
-        Case(statements: ["SELECT pg_advisory_lock(7)"], leftover: .advisoryLock, named: "7", proof: .always),
-        Case(statements: ["DO $$ BEGIN PERFORM pg_advisory_lock(8); END $$"], leftover: .advisoryLock, named: "8"),
+        Case(statements: ["SELECT pg_advisory_lock(7)"], leftover: .advisoryLock, named: "0 7", proof: .always),
+        Case(statements: ["DO $$ BEGIN PERFORM pg_advisory_lock(8); END $$"], leftover: .advisoryLock, named: "0 8"),
         Case(statements: ["LISTEN news"], leftover: .listening, named: "news"),
         Case(
             statements: ["BEGIN", "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "COMMIT"], leftover: .cursor, named: "c"),
@@ -47,7 +48,12 @@ struct CleanLeaseTests {
             leftover: .temporaryObject, named: "f"),
         Case(statements: ["PREPARE mine AS SELECT 1"], leftover: .preparedStatement, named: "mine"),
         Case(statements: ["LOAD 'plpgsql'"], leftover: .library),
-        Case(statements: ["SET statement_timeout = 1", "SET search_path = ''"], leftover: .setting),
+        Case(
+            statements: [
+                "CREATE SCHEMA evil",
+                "CREATE VIEW evil.pg_settings AS SELECT * FROM pg_catalog.pg_settings WHERE false",
+                "SET search_path = evil, pg_catalog",
+            ], leftover: .setting, named: "search_path"),
     ]
 
     private static let harmless = [
@@ -86,7 +92,9 @@ struct CleanLeaseTests {
         }
     }
 
-    @Test("destroys the connection, is named in the log and counted, and the next borrower sees none of it", arguments: soiling)
+    @Test(
+        "destroys the connection, is named in the log and counted, and the next borrower sees none of it",
+        arguments: soiling)
     func soiled(_ test: Case) async throws {
         try await withLonelyPool(test.proof) { pool, log in
             let first = try await pool.withConnection { connection in
@@ -112,7 +120,7 @@ struct CleanLeaseTests {
             #expect(pool.statistics.unclean == [leftover: 1])
             #expect(pool.statistics.destroyed == 1 && pool.statistics.created == 2)
             let lines = log.warnings
-            #expect(lines.count == 1 && lines[0].contains(leftover.rawValue) && lines[0].contains(test.named))
+            #expect(lines.count == 1 && lines[0].contains("\(leftover.rawValue) \(test.named)".trimmedLine))
         }
     }
 
@@ -200,12 +208,14 @@ struct CleanLeaseTests {
     func context() async throws {
         try await withLonelyPool { pool, _ in
             func look(_ connection: PostgresConnection) async throws -> String {
-                try await connection.run("SELECT coalesce(current_setting('atrium.tenant_id', true), '')")[0][0].decode()
+                try await connection.run("SELECT coalesce(current_setting('atrium.tenant_id', true), '')")[0][0]
+                    .decode()
             }
             let set = Statement("SET LOCAL atrium.tenant_id = 'ann'", prepare: false, isLocal: true)
             for end in ["COMMIT", "ROLLBACK", nil] as [String?] {
                 try await pool.withConnection { connection in
-                    _ = try await connection.flight([Statement("BEGIN"), Statement("SAVEPOINT s"), set], deadline: soon)
+                    _ = try await connection.flight(
+                        [Statement("BEGIN"), Statement("SAVEPOINT s"), set], deadline: soon)
                     let inside = try await look(connection)
                     try await connection.run("ROLLBACK TO s")
                     let rolledBack = try await look(connection)

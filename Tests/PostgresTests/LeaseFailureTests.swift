@@ -37,7 +37,9 @@ struct LeaseFailureTests {
         }
     }
 
-    @Test("by an error, a cancellation or a deadline at any point, the next borrower gets it clean", arguments: Ending.allCases)
+    @Test(
+        "by an error, a cancellation or a deadline at any point, the next borrower gets it clean",
+        arguments: Ending.allCases)
     func everywhere(_ ending: Ending) async throws {
         try await withPool(PoolConfiguration(name: "one", maximum: 1)) { pool in
             _ = try await pool.run("CREATE TABLE t (n int)")
@@ -58,8 +60,8 @@ struct LeaseFailureTests {
                                 deadline: .now.advanced(by: .milliseconds(20)))
                         case .givenUp:
                             // Still under way when the body returns.
-                            Task { try await connection.flight([Statement("SELECT pg_sleep(60)")]) }
                             let before = connection.roundTrips
+                            Task { try await connection.flight([Statement("SELECT pg_sleep(60)")]) }
                             try await Waiting.until("it is sent") { connection.roundTrips > before }
                             throw Missing(what: "patience")
                         }
@@ -73,7 +75,9 @@ struct LeaseFailureTests {
         }
     }
 
-    @Test("by a cut connection at any turn, before or after the server, the next borrower gets a new one", arguments: [true, false])
+    @Test(
+        "by a cut connection at any turn, before or after the server, the next borrower gets a new one",
+        arguments: [true, false])
     func cut(_ afterServer: Bool) async throws {
         try await PostgresServer.withDatabase { database in
             var settings = try ConnectionSettings(database.url)
@@ -101,7 +105,7 @@ struct LeaseFailureTests {
         }
     }
 
-    @Test("when the server restarts, each operation fails once at most, and only as many connect as have work")
+    @Test("when the server restarts, each operation fails once at most, and no more connect than have work")
     func restart() async throws {
         try await PostgresServer.withDedicated { embedded in
             var configuration = PoolConfiguration(name: "restart", maximum: 12)
@@ -124,14 +128,14 @@ struct LeaseFailureTests {
                         do { _ = try await pool.run("SELECT 1") } catch { errors += 1 }
                         return errors
                     }
-                    try await Waiting.until("another is open") { pool.statistics.opening == 0 }
                 }
-                try await Waiting.until("all are lent") { pool.statistics.leased == 12 }
+                try? await Waiting.until("all are lent") { pool.statistics.leased == 12 }
+                #expect(pool.statistics.leased == 12)
                 await gate.open()
                 try await embedded.primary.restart()
                 for try await errors in group { #expect(errors == 1) }
             }
-            #expect(pool.statistics.created <= 12 + configuration.maximumOpening)
+            #expect(pool.statistics.created <= 12 + 12)
         }
     }
 }

@@ -43,7 +43,8 @@ struct NestedAcquisitionTests {
             let budget = ConnectionBudget(limit: 4)
             let settings = other.settings
             let pools = (1...2).map {
-                PostgresPool(settings, PoolConfiguration(name: "shared\($0)", maximum: 2), budget: budget, logger: silent)
+                PostgresPool(
+                    settings, PoolConfiguration(name: "shared\($0)", maximum: 2), budget: budget, logger: silent)
             }
             defer { for pool in pools { pool.close() } }
             try await pools[0].withConnection { _ in

@@ -53,7 +53,8 @@ struct PgBouncerTests {
             }
             #expect((1...3).contains(servers.count))
             #expect(pool.statistics.open > 3 && pool.statistics.unclean.isEmpty)
-            let crossed = try await database.execute("SELECT count(*), count(*) FILTER (WHERE expected <> found) FROM t")
+            let crossed = try await database.execute(
+                "SELECT count(*), count(*) FILTER (WHERE expected <> found) FROM t")
             #expect(crossed == "600|0")
             let left = try await pool.run("SELECT current_setting('atrium.test', true)")[0][0].decode(String?.self)
             #expect(left == nil || left == "")

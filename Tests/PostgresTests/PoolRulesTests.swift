@@ -181,7 +181,10 @@ struct PoolRulesTests {
         var pool = machine { $0.maximum = 10 }
         if connectionsThere > 0 { lendOut(connectionsThere, &pool, at: -0.5) }
         for id in 0..<connectionsThere { _ = pool.returned(id + 1, at: at(-0.5)) }
-        enum Event { case returned(Int), opened(Int) }
+        enum Event {
+            case returned(Int)
+            case opened(Int)
+        }
         var events: [(time: Double, event: Event)] = []
         var (finished, opened) = ([Double](), connectionsThere)
         func perform(_ actions: [Machine.Action], _ now: Double) {
@@ -212,6 +215,22 @@ struct PoolRulesTests {
             }
         }
         return (finished, opened)
+    }
+
+    @Test("where leases are long, the pool grows after a pause though nobody else comes")
+    func growth() {
+        var pool = machine {
+            $0.maximum = 10
+            $0.maximumOpening = 2
+        }
+        let opens = (1...6).flatMap { words(pool.enqueue("w\($0)", id: UInt64($0), deadline: at(5), at: at(0))) }
+        #expect(opens == ["open 1", "open 2"])
+        var actions = pool.opened(1, "c1", at: at(0.1))
+        actions += pool.opened(2, "c2", at: at(0.1))
+        let wakes = actions.compactMap { if case .wake(let instant) = $0 { instant } else { nil } }
+        #expect(wakes == [at(0.1).advanced(by: Machine.pauseBeforeGrowing)])
+        let more = words(pool.tick(at: wakes[0]))
+        #expect(more == ["open 3", "open 4"])
     }
 
     @Test("a rationed connection is opened only where it is still wanted once there is room")

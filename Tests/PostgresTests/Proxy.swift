@@ -148,7 +148,8 @@ final class Proxy: Sendable {
                         if state.serverSpokeLast { state.counts.turns += 1 }
                     }
                     state.serverSpokeLast = side == 1
-                    let isCut = state.cut.map { state.counts.turns >= $0.turn && $0.afterServer == (side == 1) } ?? false
+                    let isCut =
+                        state.cut.map { state.counts.turns >= $0.turn && $0.afterServer == (side == 1) } ?? false
                     if isCut { state.cut = nil }
                     return (number <= state.swallowed, isCut)
                 }
