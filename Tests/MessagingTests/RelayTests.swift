@@ -95,7 +95,8 @@ struct RelayTests {
                     try backbone.outbox.enqueue(backbone.event(1, of: late, as: tenant), in: transaction)
                     // The row is written, its position drawn; the commit comes only after the other's.
                     _ = try await transaction.rowsWriting("SELECT 1")
-                    try await backbone.publish(1, of: early, as: tenant)
+                    // A task of its own: one that holds a connection is refused another.
+                    try await Task.detached { try await backbone.publish(1, of: early, as: tenant) }.value
                     // A relay that reads past the open transaction would have moved its cursor by now.
                     backbone.signal.nudge(backbone.plane.fleet.control)
                     try await Waiting.until("the relay has looked") {

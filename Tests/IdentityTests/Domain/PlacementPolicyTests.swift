@@ -8,15 +8,17 @@ struct PlacementPolicyTests {
     @Test(
         "follows from its SKU and region by the first rule that fits",
         arguments: [
-            ("starter", "eu-central", Tier.pool, "eu-1", "eu-shared-2", 10), ("scale", "eu-central", .bridge, "eu-1", "eu-shared-2", 20),
-            ("starter", "us-east", .pool, "any", "any-shared", 10), ("growth", "us-east", .silo, "any", nil, 5),
+            ("starter", "eu-central", Tier.pool, "eu-1", "eu-shared-2", 10),
+            ("scale", "eu-central", .bridge, "eu-1", "eu-shared-2", 20),
+            ("starter", "us-east", .pool, "any", "any-shared", 10),
+            ("growth", "us-east", .silo, "any", "", 5),
         ])
-    func rules(sku: String, region: String, tier: Tier, server: String, database: String?, rule: Int) throws {
+    func rules(sku: String, region: String, tier: Tier, server: String, database: String, rule: Int) throws {
         let tenant = try tenant(sku, region)
         let decision = try samplePolicy().place(tenant, as: nil)
         #expect(decision.tier == tier)
         #expect(decision.server == server)
-        #expect(decision.database == database ?? PlacementPolicy.silo(of: tenant.id))
+        #expect(decision.database == (database.isEmpty ? PlacementPolicy.silo(of: tenant.id) : database))
         #expect(decision.rule == rule)
         #expect(!decision.reason.isEmpty)
     }
