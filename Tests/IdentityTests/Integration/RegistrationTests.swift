@@ -38,7 +38,7 @@ struct RegistrationTests {
             #expect(topic == "identity.tenant")
             #expect(type == "identity.tenant.registered.v1")
             #expect(tenantID == tenant.id && aggregateID == tenant.id)
-            #expect(version == 1)
+            #expect(version == 2)
             let json = try JSONValue(parsing: payload)
             #expect(json["slug"] == "acme")
             #expect(json["region"] == "eu-central")
@@ -52,11 +52,11 @@ struct RegistrationTests {
             let tenant = try await world.tenant("acme")
             let secret = String(tenant.key.suffix(64))
             let tables = try await world.plane.asSuperuser(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'identity'"
+                "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('identity', 'control')"
             ).map { try $0.decode(String.self) }
-            #expect(tables.count >= 9)
+            #expect(tables.count >= 20)
             for table in tables {
-                let rows = try await world.plane.asSuperuser("SELECT t::text FROM identity.\(unsafeSQL: table) t")
+                let rows = try await world.plane.asSuperuser("SELECT t::text FROM \(unsafeSQL: table) t")
                 for row in rows {
                     let text = try row.decode(String.self)
                     #expect(!text.contains(secret), "\(table)")
@@ -140,8 +140,11 @@ struct RegistrationTests {
             }
             #expect(replies.map(\.status).sorted() == [201, 409])
             #expect(replies.first { $0.status == 409 }?.problem == "slug-taken")
-            for table in ["tenants", "users", "api_keys", "outbox", "operator_receipts"] {
-                #expect(try await world.count("SELECT count(*) FROM identity.\(unsafeSQL: table)") == 1, "\(table)")
+            for table in [
+                "control.tenants", "control.placements", "control.outbox", "control.operator_receipts",
+                "control.routing_decisions", "identity.users", "identity.api_keys",
+            ] {
+                #expect(try await world.count("SELECT count(*) FROM \(unsafeSQL: table)") == 1, "\(table)")
             }
         }
     }

@@ -109,7 +109,7 @@ struct TenantStateTests {
                 events.map(\.0) == [
                     "identity.tenant.registered.v1", "identity.tenant.suspended.v1", "identity.tenant.reactivated.v1",
                 ])
-            #expect(events.map(\.1) == [1, 3, 4])
+            #expect(events.map(\.1) == [2, 3, 4])
         }
     }
 
