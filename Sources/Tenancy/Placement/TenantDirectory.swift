@@ -144,8 +144,11 @@ package final class TenantDirectory: TenantLocator, Service {
     private func listen(_ heard: () -> Void) async {
         while !Task.isCancelled {
             do {
-                let pool = try dataPlane.fleet.database(dataPlane.fleet.control).primary
-                for try await _ in try await pool.notifications(on: Self.channel) { heard() }
+                // A connection of its own, which no pool waits for.
+                let settings = try dataPlane.fleet.settings(of: dataPlane.fleet.control.server).primary
+                let connection = try await PostgresConnection.connect(settings, logger: logger)
+                defer { connection.close() }
+                for try await _ in try await connection.notifications(on: Self.channel) { heard() }
             } catch {
                 logger.debug("listening for changes of tenants again", metadata: ["error": "\(error)"])
             }
@@ -187,7 +190,8 @@ package final class TenantDirectory: TenantLocator, Service {
     }
 
     /// The control plane's own database may have been renamed, or copied, since it was written down.
-    private static let databaseName: SQL = "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
+    private static let databaseName: SQL =
+        "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
 
     private static func residence(_ row: Row) throws -> Residence {
         let (id, slug, state, canary, tier, server, database, durability, weight, connections) = try row.decode(
