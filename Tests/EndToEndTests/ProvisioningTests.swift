@@ -58,6 +58,12 @@ struct ProvisioningTests {
             }
             try await first.kill()
             _ = await cutOff.value
+            // What the server process still has to do of it, the commit included, dies as well.
+            try await stack.execute(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                    AND usename IN ('atrium_app', 'atrium_provisioner')
+                """)
             gate.close()
             #expect(try await stack.number("SELECT count(*) FROM control.tenants WHERE state = 'active'") == 0)
 
@@ -89,6 +95,35 @@ struct ProvisioningTests {
                 #expect(schemas == (tier == .bridge ? 4 : 0))
                 let progress = try await stack.asOperator.get("/api/v1/tenants/\(slug)/provisioning")
                 #expect(progress["steps"]?.array?.allSatisfy { $0["finishedAt"]?.string != nil } == true, "\(progress)")
+            }
+        }
+    }
+
+    @Test("whose answer got lost is there when the request comes again, without the key that was shown to nobody")
+    func lostAnswer() async throws {
+        try await Stack.with { stack in
+            let first = try await stack.start()
+            let gate = try await PostgresConnection.connect(ConnectionSettings(stack.database.url), logger: .silent)
+            _ = try await gate.flight([Statement("BEGIN"), Statement("LOCK TABLE control.outbox IN SHARE MODE")])
+            let cutOff = Task { try? await stack.registration("acme", on: .bridge, key: "k") }
+            try await Waiting.until("the opening waits at the gate") {
+                try await stack.number(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'control.outbox'::regclass") > 0
+            }
+            try await first.kill()
+            _ = await cutOff.value
+            gate.close()
+            try await Waiting.until("the server commits what it had been sent") {
+                try await stack.number("SELECT count(*) FROM control.tenants WHERE state = 'active'") == 1
+            }
+            try await stack.serving { _ in
+                let reply = try await stack.registration("acme", on: .bridge, key: "k")
+                #expect(reply.status == 201 && reply.headers["Idempotency-Replayed"] == "true", "\(reply)")
+                #expect(reply["apiKey"]?["key"] == .null)
+                let session = try await stack.http.post(
+                    "/api/v1/sessions",
+                    json: ["tenant": "acme", "email": "admin@acme.example", "password": .string(Stack.password)])
+                #expect(session["accessToken"]?.string != nil, "\(session)")
             }
         }
     }

@@ -42,7 +42,8 @@ struct Preparation {
 
     private func findings(in database: DatabaseID) async throws -> [String] {
         try await DatabaseGuard(
-            pool: data.fleet.database(database).primary, files: data.files
+            pool: data.fleet.database(database).primary, files: data.files, contextKey: data.contextKey,
+            isControl: database == data.fleet.control
         ).findings()
     }
 
