@@ -1,3 +1,4 @@
+import DevStack
 import Foundation
 import Kernel
 import Postgres
@@ -64,7 +65,8 @@ struct ManifestCheckTests {
             Plant("CREATE SCHEMA x CREATE TABLE orders (id int)", "table x.orders is not in the manifest"),
             Plant("CREATE TABLE orders__own.outbox (id int)", "orders__own.outbox is not kept in tenants' own schemas"),
             Plant(
-                "CREATE VIEW orders.planted AS SELECT * FROM orders.orders", "view orders.planted is not in the manifest"),
+                "CREATE VIEW orders.planted AS SELECT * FROM orders.orders",
+                "view orders.planted is not in the manifest"),
             Plant(
                 "CREATE MATERIALIZED VIEW billing.planted AS SELECT 1", in: .silo,
                 "materialized view billing.planted is not in the manifest"),
@@ -84,7 +86,8 @@ struct ManifestCheckTests {
                 """
                 DO $$ BEGIN DROP TABLE billing.invoice_lines; CREATE VIEW billing.invoice_lines AS SELECT 1; END $$
                 """, "view billing.invoice_lines is no table"),
-            Plant("ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY", "orders.orders has row security switched off"),
+            Plant(
+                "ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY", "orders.orders has row security switched off"),
             Plant(
                 "ALTER TABLE orders__own.orders DISABLE ROW LEVEL SECURITY",
                 "orders__own.orders has row security switched off"),
@@ -98,7 +101,8 @@ struct ManifestCheckTests {
             Plant(
                 "CREATE POLICY leak ON billing__own.invoices FOR SELECT USING (true)",
                 "billing__own.invoices has the policy leak"),
-            Plant("CREATE POLICY leak ON orders.orders TO orders_app USING (true)", "orders.orders has the policy leak"),
+            Plant(
+                "CREATE POLICY leak ON orders.orders TO orders_app USING (true)", "orders.orders has the policy leak"),
             Plant("ALTER TABLE orders.outbox ALTER tenant_id DROP NOT NULL", "orders.outbox has no column tenant_id"),
             Plant(
                 "ALTER TABLE orders.order_lines DROP COLUMN tenant_id CASCADE",

@@ -56,7 +56,10 @@ struct ManifestTests {
             ("    personal: [email, name]\n", "", 7, "personal names nothing"),
             ("[email, name]", "[email, email]", 8, "personal has “email” twice"),
             ("[email, name]", "email", 8, "personal is no list of texts"),
-            ("residency: region", "residency: broker", 9, "residency of a table is control-plane or region, not broker"),
+            (
+                "residency: region", "residency: broker", 9,
+                "residency of a table is control-plane or region, not broker"
+            ),
             ("residency: region", "residency: control-plane", 6, "is the same for tenants of every tier"),
             ("retention: tenant", "retention: 10 years", 10, "retention is “10 years”"),
             ("way: place", "way: magic", 11, "way is “magic”"),
@@ -64,14 +67,13 @@ struct ManifestTests {
             ("tenant-data.md#topics", "tenant-data.md", 13, "it takes a file and its section"),
             ("version: 1", "version: 2", 1, "version is not 1"),
             ("stores:", "stories:", 1, "the manifest lacks stores"),
-            ("    kind: table\n", "    kind: table\n    kind: table\n", 3, "kind is there twice"),
+            ("    kind: table\n", "    kind: table\n    kind: table\n", 4, "kind is there twice"),
             ("owner: identity", "owner: {", 14, "this is not YAML"),
         ])
     func mistake(_ part: String, _ other: String, _ line: Int, _ text: String) throws {
         #expect(Self.whole.contains(part))
-        let mistakes = try #require(throws: ManifestMistakes.self) {
-            try TenantDataManifest(Self.whole.replacing(part, with: other))
-        }
+        let changed = Self.whole.replacing(part, with: other)
+        let mistakes = try #require(throws: ManifestMistakes.self) { try TenantDataManifest(changed) }
         #expect(mistakes.mistakes.contains { $0.line == line && $0.text.contains(text) }, "\(mistakes)")
     }
 

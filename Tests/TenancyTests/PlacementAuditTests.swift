@@ -29,14 +29,18 @@ struct PlacementAuditTests {
             try await world.insertOrder(of: tenants.silo, into: "orders.orders", in: tenants.siloDatabase)
             // The backbone's tables are shared with those on the bridge.
             try await world.execute(
-                "INSERT INTO orders.inbox (tenant_id, event_id, reaction) VALUES ('\(tenants.bridge)', gen_random_uuid(), 'x')")
+                "INSERT INTO orders.inbox (tenant_id, event_id, reaction) VALUES ('\(tenants.bridge)', gen_random_uuid(), 'x')"
+            )
             try await body(world, tenants)
         }
     }
 
     @Test("finds nothing where every tenant lives as it was sold")
     func clean() async throws {
-        try await Self.with { world, _ in #expect(try await world.audit() == []) }
+        try await Self.with { world, _ in
+            let findings = try await world.audit()
+            #expect(findings == [])
+        }
     }
 
     @Test(
@@ -80,7 +84,8 @@ struct PlacementAuditTests {
     func override() async throws {
         try await Self.with { world, tenants in
             try await world.execute("UPDATE control.tenants SET sku = 'enterprise' WHERE slug = 'pooled'")
-            try await world.execute("UPDATE control.placements SET is_override = true WHERE tenant_id = '\(tenants.pool)'")
+            try await world.execute(
+                "UPDATE control.placements SET is_override = true WHERE tenant_id = '\(tenants.pool)'")
             try await world.execute("UPDATE control.routing_decisions SET rule = NULL WHERE slug = 'pooled'")
             #expect(try await world.audit() == [])
         }
@@ -148,8 +153,11 @@ struct PlacementAuditTests {
             try await world.execute("CREATE DATABASE \(database)")
             let findings = try await world.audit()
             #expect(findings.count == 3, "\(findings)")
-            for finding in ["DROP SCHEMA \(schema) CASCADE", "DROP SCHEMA \(moved) CASCADE", "DROP DATABASE \(database)"] {
-                #expect(findings.contains { $0.hasPrefix("-: expected a tenant") && $0.contains(finding) }, "\(findings)")
+            for finding in [
+                "DROP SCHEMA \(schema) CASCADE", "DROP SCHEMA \(moved) CASCADE", "DROP DATABASE \(database)",
+            ] {
+                #expect(
+                    findings.contains { $0.hasPrefix("-: expected a tenant") && $0.contains(finding) }, "\(findings)")
             }
             #expect(try await world.audit(only: "pooled") == [])
         }
@@ -174,7 +182,8 @@ struct PlacementAuditTests {
         try await Self.with { world, _ in
             try await world.execute("INSERT INTO control.servers (name) VALUES ('elsewhere')")
             let findings = try await world.audit()
-            #expect(findings.contains { $0.contains("expected server elsewhere to answer; found server elsewhere is not") })
+            #expect(
+                findings.contains { $0.contains("expected server elsewhere to answer; found server elsewhere is not") })
         }
     }
 

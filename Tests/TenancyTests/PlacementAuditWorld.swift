@@ -17,8 +17,6 @@ struct PlacementWorld: Sendable {
 
     static func with(_ body: @Sendable (PlacementWorld) async throws -> Void) async throws {
         try await TestDataPlane.with { plane in
-            // The database is a copy, and has its template's name on record.
-            try await plane.asSuperuser("UPDATE control.databases SET database_name = \(plane.database.name)")
             let world = PlacementWorld(
                 plane: plane,
                 builder: TenantBuilder(
@@ -66,7 +64,7 @@ struct PlacementWorld: Sendable {
                 """
                 INSERT INTO control.registrations (tenant_id, key, sealed_fingerprint, administrator_id, key_id, salt,
                     started_at)
-                VALUES (\(id), \("key of \(slug)"), '', \(id), \(id), \(Array<UInt8>(repeating: 7, count: 16)), now())
+                VALUES (\(id), \("key of \(slug)"), '', \(id), \(id), \([UInt8](repeating: 7, count: 16)), now())
                 """)
         }
         guard isBuilt else { return id }

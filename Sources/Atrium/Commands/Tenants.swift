@@ -18,7 +18,7 @@ struct Tenants: AsyncParsableCommand {
             try await TenantsTools.with(config) { tools in
                 let rows = try await tools.records(
                     """
-                    SELECT t.slug, t.state, p.tier, p.server || '/' || coalesce(d.database_name, p.database), t.sku,
+                    SELECT t.slug, t.state, p.tier, p.server || '/' || coalesce(\(TenantDirectory.databaseName), p.database), t.sku,
                         t.region, t.tenant_id::text
                     FROM control.tenants t LEFT JOIN control.placements p USING (tenant_id)
                     LEFT JOIN control.databases d ON d.name = p.database
@@ -45,7 +45,9 @@ struct Tenants: AsyncParsableCommand {
 
         func run() async throws {
             try await TenantsTools.with(config) { tools in
-                guard let tenant = try await tools.records(Self.tenant(slug)).first else { throw UnknownSlug(slug: slug) }
+                guard let tenant = try await tools.records(Self.tenant(slug)).first else {
+                    throw UnknownSlug(slug: slug)
+                }
                 let (id, name, state, sku, region, registered, tier, place, isOverride) = try tenant.decode(
                     (String, String, String, String, String, Timestamp, String?, String?, Bool?).self)
                 for (label, value) in [
@@ -70,7 +72,7 @@ struct Tenants: AsyncParsableCommand {
         private static func tenant(_ slug: String) -> SQL {
             """
             SELECT t.tenant_id::text, t.name, t.state, t.sku, t.region, t.registered_at, p.tier,
-                p.server || '/' || coalesce(d.database_name, p.database), p.is_override
+                p.server || '/' || coalesce(\(TenantDirectory.databaseName), p.database), p.is_override
             FROM control.tenants t LEFT JOIN control.placements p USING (tenant_id)
             LEFT JOIN control.databases d ON d.name = p.database
             WHERE t.slug = \(slug)
@@ -117,7 +119,8 @@ struct Tenants: AsyncParsableCommand {
                 let (at, slug, sku, region, tier, place, rule, actor, reason) = try row.decode(
                     (Timestamp, String, String, String, String, String, Int32?, String, String).self)
                 TenantsTools.printRow([
-                    at.description, slug, sku, region, tier, place, rule.map { "rule \($0)" } ?? "override", actor, reason,
+                    at.description, slug, sku, region, tier, place, rule.map { "rule \($0)" } ?? "override", actor,
+                    reason,
                 ])
             }
         }

@@ -82,7 +82,8 @@ struct DatabaseComparison {
         let base = "\(TenantSchemas.scope(of: relation.schema)).\(relation.name)"
         if let store = manifest.stores(of: .table).first(where: { $0.fullName == base }) {
             return finding(
-                name, store.residency == .controlPlane
+                name,
+                store.residency == .controlPlane
                     ? "belongs to the control plane's database alone" : "is not kept in tenants' own schemas",
                 "drop it, or correct line \(store.line) of \(manifest.file)")
         }
@@ -98,7 +99,9 @@ struct DatabaseComparison {
         let name = "\(relation.kind.noun) \(relation.fullName)"
         guard relation.kind == .table || relation.kind == .partitioned else {
             return [
-                finding(name, "is no table, as line \(store.line) of the manifest says", "make it one, or describe it there")
+                finding(
+                    name, "is no table, as line \(store.line) of the manifest says", "make it one, or describe it there"
+                )
             ]
         }
         var findings: [ManifestFinding] = []
@@ -142,7 +145,8 @@ struct DatabaseComparison {
         if !relation.isSecured {
             findings.append(
                 finding(
-                    name, "has row security switched off", "ALTER TABLE \(relation.fullName) ENABLE ROW LEVEL SECURITY"))
+                    name, "has row security switched off", "ALTER TABLE \(relation.fullName) ENABLE ROW LEVEL SECURITY")
+            )
         }
         if !relation.isForced {
             findings.append(

@@ -45,7 +45,9 @@ struct DatabaseContents: Sendable {
     let relations: [Relation]
     let largeObjects: Int
 
-    static func read(on connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> DatabaseContents {
+    static func read(on connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws
+        -> DatabaseContents
+    {
         let results = try await connection.run(
             ["BEGIN READ ONLY", Self.question, "SELECT count(*) FROM pg_largeobject_metadata", "COMMIT"],
             deadline: deadline)

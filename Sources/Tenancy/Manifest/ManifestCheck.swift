@@ -47,7 +47,10 @@ package struct ManifestCheck: Sendable {
     private func databases() async throws -> [(DatabaseID, isSilo: Bool)] {
         let control = plane.fleet.control
         let registered = try await plane.control(reason: .once("check the manifest"), logger: logger) {
-            try await $0.rows("SELECT server, database_name, silo_of IS NOT NULL FROM control.databases ORDER BY 1, 2")
+            try await $0.rows(
+                """
+                SELECT server, \(TenantDirectory.databaseName), silo_of IS NOT NULL FROM control.databases d ORDER BY 1, 2
+                """)
         }.map { row in
             let (server, name, isSilo) = try row.decode((String, String, Bool).self)
             return (DatabaseID(server: server, name: name), isSilo: isSilo)

@@ -31,7 +31,9 @@ struct ManifestReader {
 
     /// One store for each context that the entry names.
     private mutating func stores(in node: Node) -> [DataStore] {
-        guard let fields = fields(of: node, "a store", required: Self.required, optional: ["personal"]) else { return [] }
+        guard let fields = fields(of: node, "a store", required: Self.required, optional: ["personal"]) else {
+            return []
+        }
         let before = mistakes.count
         let name = text(fields, "name")
         let kind: DataStore.Kind? = word(fields, "kind")
@@ -102,7 +104,8 @@ struct ManifestReader {
                 isolation[tier] = word
             } else {
                 let choice = Self.list(known.map(\.rawValue))
-                mistake(node, "isolation of a \(kind.rawValue) in tier \(tier.rawValue) is \(choice), not \(word.rawValue)")
+                mistake(
+                    node, "isolation of a \(kind.rawValue) in tier \(tier.rawValue) is \(choice), not \(word.rawValue)")
             }
         }
         return isolation.count == Tier.allCases.count ? isolation : nil
@@ -127,7 +130,8 @@ struct ManifestReader {
         guard let text = text(fields, "runbook"), let node = fields["runbook"] else { return nil }
         let parts = text.split(separator: "#", omittingEmptySubsequences: false)
         if parts.count == 2, parts[0].hasSuffix(".md"), !parts[0].hasPrefix("/"), !parts[1].isEmpty { return text }
-        mistake(node, "runbook is “\(text)”; it takes a file and its section, such as docs/runbooks/tenant-data.md#topics")
+        mistake(
+            node, "runbook is “\(text)”; it takes a file and its section, such as docs/runbooks/tenant-data.md#topics")
         return nil
     }
 
@@ -137,7 +141,8 @@ struct ManifestReader {
             if let first = lines["\(store.kind) \(store.fullName)"] {
                 mistakes.append(
                     ManifestMistake(
-                        line: store.line, text: "\(store.kind.rawValue) \(store.fullName) stands in line \(first) already"))
+                        line: store.line,
+                        text: "\(store.kind.rawValue) \(store.fullName) stands in line \(first) already"))
             } else {
                 lines["\(store.kind) \(store.fullName)"] = store.line
             }
@@ -155,7 +160,7 @@ extension ManifestReader {
         } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
             mistakes.append(
                 ManifestMistake(
-                    line: context.mark.line, text: "\(Self.list(duplicates)) is there twice in what begins here"))
+                    line: context.mark.line, text: "\(Self.list(duplicates)) is there twice; here is the first"))
         } catch YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _)
         {
@@ -177,7 +182,8 @@ extension ManifestReader {
         var fields: [String: Node] = [:]
         for (key, value) in mapping {
             guard let name = key.string, required.contains(name) || optional.contains(name) else {
-                mistake(key, "\(what) has no field “\(key.string ?? "?")”; it has \(Self.list(required + optional, "and"))")
+                mistake(
+                    key, "\(what) has no field “\(key.string ?? "?")”; it has \(Self.list(required + optional, "and"))")
                 continue
             }
             fields[name] = value

@@ -45,7 +45,7 @@ struct PlacementRecords: Sendable {
             let tenants = try await transaction.rows(
                 """
                 SELECT t.tenant_id, t.slug, t.sku, s.tier AS sold, t.region, t.state, t.registered_at, \
-                coalesce(p.is_override, false) AS is_override, p.tier, p.server, p.database, d.database_name, \
+                coalesce(p.is_override, false) AS is_override, p.tier, p.server, p.database, \(TenantDirectory.databaseName) AS database_name, \
                 r.tier AS decided_tier, r.server AS decided_server, r.database AS decided_database, r.rule
                 FROM control.tenants t JOIN control.skus s ON s.code = t.sku
                 LEFT JOIN control.placements p USING (tenant_id)
@@ -56,7 +56,9 @@ struct PlacementRecords: Sendable {
                 ORDER BY t.slug
                 """)
             let databases = try await transaction.rows(
-                "SELECT name, server, database_name, silo_of FROM control.databases ORDER BY name")
+                """
+                SELECT d.name, d.server, \(TenantDirectory.databaseName), d.silo_of FROM control.databases d ORDER BY d.name
+                """)
             let servers = try await transaction.rows("SELECT name, region FROM control.servers")
             return PlacementRecords(
                 tenants: try tenants.map(Self.tenant),
@@ -66,7 +68,8 @@ struct PlacementRecords: Sendable {
                         name: name, id: DatabaseID(server: server, name: database), siloOf: tenant)
                 },
                 regions: Dictionary(
-                    uniqueKeysWithValues: try servers.map { try $0.decode((String, String?).self) }.map { ($0.0, $0.1) }))
+                    uniqueKeysWithValues: try servers.map { try $0.decode((String, String?).self) }.map { ($0.0, $0.1) }
+                ))
         }
     }
 

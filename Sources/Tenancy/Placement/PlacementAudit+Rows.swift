@@ -70,7 +70,7 @@ extension PlacementAudit {
             let branch: SQL = """
                 SELECT \("\(place.schema).\(place.table)")::text AS place, (SELECT count(*) FROM (
                     SELECT FROM \(identifier: place.schema).\(identifier: place.table)
-                    WHERE tenant_id = \(tenant) LIMIT \(Int64(enough))) AS some) AS rows
+                    WHERE tenant_id = \(tenant) LIMIT \(Int64(enough))) AS first) AS rows
                 """
             union = index == 0 ? branch : "\(union) UNION ALL \(branch)"
         }
@@ -82,7 +82,8 @@ extension PlacementAudit {
     ) -> PlacementFinding {
         PlacementFinding(
             tenant: tenant.slug, expected: "rows in \(tenant.place?.description ?? "no place") alone",
-            found: count < Self.enough ? "\(count) in \(database), \(table)" : "\(count) or more in \(database), \(table)",
+            found: count < Self.enough
+                ? "\(count) in \(database), \(table)" : "\(count) or more in \(database), \(table)",
             remedy: "find out who wrote them, then move them to where the tenant lives or delete them")
     }
 }

@@ -23,7 +23,9 @@ package struct PlacementAudit: Sendable {
 
     /// - Parameter slug: of the one tenant to look at, debris aside; `nil` looks at everything.
     /// - Throws: `UnknownSlug`.
-    package func run(only slug: String? = nil, at now: Timestamp = WallClock.system.now()) async throws -> [PlacementFinding] {
+    package func run(only slug: String? = nil, at now: Timestamp = WallClock.system.now()) async throws
+        -> [PlacementFinding]
+    {
         let before = try await PlacementRecords.read(plane, logger: logger)
         let audited = before.tenants.filter { slug == nil || $0.slug == slug }
         if let slug, audited.isEmpty { throw UnknownSlug(slug: slug) }

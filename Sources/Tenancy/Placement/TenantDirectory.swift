@@ -1,6 +1,6 @@
 package import Kernel
 package import Logging
-import Postgres
+package import Postgres
 import ServiceLifecycle
 import Synchronization
 
@@ -187,7 +187,8 @@ package final class TenantDirectory: TenantLocator, Service {
     }
 
     /// The control plane's own database may have been renamed, or copied, since it was written down.
-    private static let databaseName: SQL = "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
+    package static let databaseName: SQL =
+        "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
 
     private static func residence(_ row: Row) throws -> Residence {
         let (id, slug, state, canary, tier, server, database, durability, weight, connections) = try row.decode(

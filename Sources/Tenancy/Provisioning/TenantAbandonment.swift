@@ -50,7 +50,7 @@ package struct TenantAbandonment: Sendable {
         let found = try await plane.control(reason: .once("abandon a tenant"), logger: logger) {
             try await $0.rows(
                 """
-                SELECT t.tenant_id, t.state, r.key, p.tier, p.server, coalesce(d.database_name, p.database)
+                SELECT t.tenant_id, t.state, r.key, p.tier, p.server, coalesce(\(TenantDirectory.databaseName), p.database)
                 FROM control.tenants t JOIN control.placements p USING (tenant_id)
                 LEFT JOIN control.registrations r USING (tenant_id)
                 LEFT JOIN control.databases d ON d.name = p.database
