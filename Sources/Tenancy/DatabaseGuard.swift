@@ -101,7 +101,7 @@ package struct DatabaseGuard: Sendable {
             ('does not force row security on its owner', NOT c.relforcerowsecurity),
             ('has a policy that is not bound to the tenant', EXISTS (
                 SELECT FROM pg_policy p WHERE p.polrelid = c.oid
-                    AND NOT (p.polroles <> '{0}' AND (SELECT bool_and(r.rolname ~ '_worker$' OR r.rolname = 'identity_control')
+                    AND NOT (p.polroles <> '{0}' AND (SELECT bool_and(r.rolname ~ '_worker$' OR r.rolname = 'control_plane')
                         FROM pg_roles r WHERE r.oid = ANY (p.polroles)))
                     AND (pg_get_expr(p.polqual, c.oid) IS DISTINCT FROM \(bound)
                         OR pg_get_expr(p.polwithcheck, c.oid) IS DISTINCT FROM \(bound))))
