@@ -103,6 +103,9 @@ struct ManifestCheckTests {
                 "billing__own.invoices has the policy leak"),
             Plant(
                 "CREATE POLICY leak ON orders.orders TO orders_app USING (true)", "orders.orders has the policy leak"),
+            Plant(
+                "ALTER TABLE orders__own.orders DROP CONSTRAINT own_tenant",
+                "orders__own.orders takes rows of others than the schema's own tenant"),
             Plant("ALTER TABLE orders.outbox ALTER tenant_id DROP NOT NULL", "orders.outbox has no column tenant_id"),
             Plant(
                 "ALTER TABLE orders.order_lines DROP COLUMN tenant_id CASCADE",

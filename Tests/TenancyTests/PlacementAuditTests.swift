@@ -127,6 +127,7 @@ struct PlacementAuditTests {
             let slug = [Tier.pool: "pooled", .bridge: "bridged", .silo: "siloed"][owner]!
             let schema = place == .bridge ? "orders__\(tenants.own)" : "orders"
             let database = place == .silo ? tenants.siloDatabase : world.plane.database.name
+            try await world.execute("ALTER TABLE \(schema).orders DROP CONSTRAINT IF EXISTS own_tenant", in: database)
             try await world.insertOrder(of: id, into: "\(schema).orders", in: database)
             let findings = try await world.audit()
             if owner == place {

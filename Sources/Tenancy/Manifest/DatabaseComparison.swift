@@ -124,6 +124,10 @@ struct DatabaseComparison {
                 findings.append(
                     finding(name, "has no policy that keeps to the transaction's tenant", "see platform.protect"))
             }
+            if expectation.isolation == .schema, !relation.isKeptToOwner {
+                findings.append(
+                    finding(name, "takes rows of others than the schema's own tenant", "see platform.protect"))
+            }
         case .closed:
             let open = relation.grantees.filter { grantee in
                 grantee == "PUBLIC" || contexts.contains { grantee == "\($0)_app" }

@@ -15,6 +15,8 @@ struct DatabaseContents: Sendable {
         let isBound: Bool
         /// Policies that let others than workers and the control plane see rows of more than one tenant.
         let openPolicies: [String]
+        /// Whether a constraint lets a schema of one tenant's own take that tenant's rows alone.
+        let isKeptToOwner: Bool
         /// Who has some right on it or on a column of it, `PUBLIC` included.
         let grantees: [String]
 
@@ -56,12 +58,14 @@ struct DatabaseContents: Sendable {
     }
 
     private static func relation(_ row: Row) throws -> Relation? {
-        let (schema, name, kind, columns, hasTenant, isSecured, isForced, isBound, open, grantees) = try row.decode(
-            (String, String, String, [String], Bool, Bool, Bool, Bool, [String], [String]).self)
+        let (schema, name, kind, columns, hasTenant, isSecured, isForced, isBound, open, isKept, grantees) =
+            try row.decode(
+                (String, String, String, [String], Bool, Bool, Bool, Bool, [String], Bool, [String]).self)
         return Kind(rawValue: kind).map {
             Relation(
                 schema: schema, name: name, kind: $0, columns: columns, hasTenant: hasTenant, isSecured: isSecured,
-                isForced: isForced, isBound: isBound, openPolicies: open, grantees: grantees)
+                isForced: isForced, isBound: isBound, openPolicies: open, isKeptToOwner: isKept,
+                grantees: grantees)
         }
     }
 
@@ -93,6 +97,11 @@ struct DatabaseContents: Sendable {
                         SELECT FROM unnest(p.polroles) AS polrole LEFT JOIN pg_roles r ON r.oid = polrole
                         WHERE r.rolname IS NULL OR r.rolname !~ '_worker$' AND r.rolname <> 'control_plane')
                 ORDER BY 1),
+            EXISTS (
+                SELECT FROM pg_constraint k
+                WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
+                    AND pg_get_expr(k.conbin, c.oid) = format(
+                        '(tenant_id = %L::uuid)', substring(n.nspname FROM '__t([0-9a-f]{32})$')::uuid)),
             ARRAY(
                 SELECT DISTINCT coalesce(r.rolname::text, 'PUBLIC')
                 FROM (
