@@ -1,6 +1,6 @@
 package import Kernel
 package import Logging
-import Postgres
+package import Postgres
 import ServiceLifecycle
 import Synchronization
 
@@ -190,7 +190,7 @@ package final class TenantDirectory: TenantLocator, Service {
     }
 
     /// The control plane's own database may have been renamed, or copied, since it was written down.
-    private static let databaseName: SQL =
+    package static let databaseName: SQL =
         "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
 
     private static func residence(_ row: Row) throws -> Residence {
