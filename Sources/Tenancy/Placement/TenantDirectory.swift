@@ -50,7 +50,8 @@ package final class TenantDirectory: TenantLocator, Service {
     package func known(_ tenant: TenantID) -> Residence? {
         state.withLock { state in
             guard state.isFollowed || state.isFresh(within: Self.freshness) || state.isReading else { return nil }
-            return state.residences[tenant]
+            // One that is being made may be open by now.
+            return state.residences[tenant].flatMap { $0.state == .pending ? nil : $0 }
         }
     }
 
@@ -64,7 +65,7 @@ package final class TenantDirectory: TenantLocator, Service {
             defer { state.withLock { $0.isReading = false } }
             try await refresh()
         }
-        if let known = state.withLock({ $0.residences[tenant] }) { return known }
+        if let known = state.withLock({ $0.residences[tenant] }), known.state != .pending { return known }
         let found = try await read("WHERE t.tenant_id = \(tenant)").residences.first
         if let found { state.withLock { $0.add(found) } }
         return found
