@@ -1,6 +1,5 @@
 import Foundation
 import Postgres
-import Synchronization
 import TestSupport
 import Testing
 
@@ -17,23 +16,18 @@ struct MutationTests {
 
     @Test("is noticed", .timeLimit(.minutes(30)))
     func everyMutantIsCaught() async throws {
-        let next = Mutex(0)
         let lines = try await withThrowingTaskGroup(of: [Line].self) { group in
-            for _ in 0..<Self.workers {
+            for worker in 0..<Self.workers {
                 group.addTask {
                     // A database for each worker: changes of tables wait for one another.
                     try await Battery.withDatabase { connection in
                         let battery = try await Battery(on: connection)
                         let mutants = try await Mutants(battery.catalogue, on: connection).all
                         var lines: [Line] = []
-                        while true {
-                            let number = next.withLock { next in
-                                defer { next += 1 }
-                                return next
-                            }
-                            guard number < mutants.count else { return lines }
+                        for number in stride(from: worker, to: mutants.count, by: Self.workers) {
                             lines.append(try await Self.line(number, mutants[number], battery, connection))
                         }
+                        return lines
                     }
                 }
             }

@@ -1,5 +1,6 @@
 import Kernel
 import Postgres
+import Tenancy
 
 /// Something that must hold, and how to find out.
 struct Check: Sendable {
