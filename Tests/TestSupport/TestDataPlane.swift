@@ -7,7 +7,9 @@ package import Tenancy
 
 extension DatabaseTemplate {
     /// Every context's schema, and a password for `atrium_app`.
-    package static let migrated = DatabaseTemplate("atrium_migrated") { try await migrate($0) }
+    package static let migrated = DatabaseTemplate(
+        "atrium_migrated", rights: { DatabasePreparation.rights(on: $0).map(\.text) }
+    ) { try await migrate($0) }
 
     /// Makes the same of a database that is there already.
     package static func migrate(_ address: PostgresAddress) async throws {
@@ -98,6 +100,16 @@ package struct TestDataPlane: Sendable {
         // Apart from the test's task, which may be cancelled by now.
         await Task { await homes.demolish() }.value
         return try outcome.get()
+    }
+
+    /// The same databases with the tenants that are registered, as the program has them.
+    package func registered() throws -> (plane: DataPlane, directory: TenantDirectory, builder: TenantBuilder) {
+        let signer = ContextSigner(Self.contextKey)
+        let directory = TenantDirectory(fleet: fleet, signer: signer, logger: .silent)
+        return (
+            DataPlane(fleet: fleet, locator: directory, signer: signer), directory,
+            TenantBuilder(fleet: fleet, files: try Self.files(), contextKey: Self.contextKey, logger: .silent)
+        )
     }
 
     /// A look past every fence.

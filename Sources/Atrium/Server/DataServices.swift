@@ -17,7 +17,9 @@ struct DataServices: Sendable {
         contextKey = ContextKey(secret: configuration.secret)
         let signer = ContextSigner(contextKey, throughPooler: configuration.throughPooler)
         let pool = PoolConfiguration(maximum: poolMaximum ?? configuration.poolMaximum)
-        fleet = DatabaseFleet(servers: configuration.servers, pools: pool, logger: logger)
+        let servers = configuration.servers.map { configuration.throughPooler ? $0.withoutNamedStatements : $0 }
+        fleet = DatabaseFleet(
+            servers: servers, pools: pool, budget: ConnectionBudget(limit: configuration.connections), logger: logger)
         directory = TenantDirectory(fleet: fleet, signer: signer, logger: logger)
         plane = DataPlane(fleet: fleet, locator: directory, signer: signer)
         builder = TenantBuilder(fleet: fleet, files: files, contextKey: contextKey, logger: logger)
@@ -27,5 +29,15 @@ struct DataServices: Sendable {
     func databases(of schema: String) -> @Sendable () async throws -> [DatabaseID] {
         if schema == "control" { return { [fleet] in [fleet.control] } }
         return { [directory] in try await directory.databases }
+    }
+}
+
+extension ServerSettings {
+    /// A pooler that hands each transaction to another server process can't keep statements by name.
+    fileprivate var withoutNamedStatements: ServerSettings {
+        var settings = self
+        settings.primary.preparesStatements = false
+        for index in settings.replicas.indices { settings.replicas[index].preparesStatements = false }
+        return settings
     }
 }

@@ -28,7 +28,7 @@ package struct ContextSigner: Sendable {
             bound = String(connection.serverProcess ?? 0)
         }
         return [
-            Statement("SET LOCAL ROLE \(unsafeSQL: role)"),
+            Statement("SET LOCAL ROLE \(unsafeSQL: role)", isLocal: true),
             Statement("SELECT platform.enter(\(context), \(until), \(key.code(for: "\(context),\(bound)")))"),
         ]
     }

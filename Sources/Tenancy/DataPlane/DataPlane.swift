@@ -64,7 +64,7 @@ package final class DataPlane: Sendable {
                 database: route.database.id)
             let until = ContinuousClock.now + self.deadline
             let resolved = Statement(plan.resolve(sql))
-            return try await pool.withConnection(deadline: until) { connection in
+            return try await pool.withConnection(for: route.borrower, deadline: until) { connection in
                 let prologue = plan.prologue(self.signer, connection)
                 return try await connection.flight(prologue + [resolved, .commit], deadline: until)[prologue.count]
             }
@@ -118,7 +118,7 @@ package final class DataPlane: Sendable {
         let database = try fleet.database(id)
         let entry = audit.entry(reason, as: role, of: tenant?.tenantID, by: actor, in: id)
         return try await transaction(
-            on: database.primary, for: nil,
+            on: database.primary, for: .system,
             TransactionPlan(
                 role: role.name, tenant: tenant, access: .write(.on), schemas: .base, context: role.schema,
                 database: id)
@@ -137,18 +137,21 @@ package final class DataPlane: Sendable {
         let database: Database
         let schemas: SchemaSet
         let durability: Durability
-        let borrower: Residence?
+        let borrower: PoolBorrower
     }
 
     private func route(of tenant: TenantContext, as role: ContextRole) async throws -> Route {
         if role.isOfControlPlane {
             return Route(
-                database: try fleet.database(fleet.control), schemas: .base, durability: .on, borrower: nil)
+                database: try fleet.database(fleet.control), schemas: .base, durability: .on,
+                borrower: .system)
         }
         let residence = try await residence(of: tenant.tenantID)
         return Route(
             database: try fleet.database(residence.placement.database), schemas: residence.placement.schemas,
-            durability: residence.durability, borrower: residence)
+            durability: residence.durability,
+            borrower: PoolBorrower(
+                key: tenant.tenantID.uuid, weight: residence.weight, cap: residence.connections))
     }
 
     /// Reads where the need allows, and from the primary where a replica lets the reader down.
@@ -177,13 +180,13 @@ package final class DataPlane: Sendable {
     }
 
     private func transaction<Result>(
-        on pool: PostgresPool, for borrower: Residence?, _ plan: TransactionPlan,
+        on pool: PostgresPool, for borrower: PoolBorrower, _ plan: TransactionPlan,
         _ body: (Transaction) async throws -> Result
     ) async throws -> Result {
         let until = ContinuousClock.now + deadline
         var committed: [@Sendable () -> Void] = []
         do {
-            let result = try await pool.withConnection(deadline: until) { connection in
+            let result = try await pool.withConnection(for: borrower, deadline: until) { connection in
                 let transaction = Transaction(
                     connection, plan: plan, prologue: plan.prologue(signer, connection), deadline: until)
                 do {

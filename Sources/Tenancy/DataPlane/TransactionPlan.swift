@@ -21,7 +21,8 @@ struct TransactionPlan {
         switch access {
         case .write(.on): return [.begin] + entrance
         case .write(let durability):
-            return [.begin, Statement("SET LOCAL synchronous_commit = \(unsafeSQL: durability.rawValue)")] + entrance
+            let commitment: SQL = "SET LOCAL synchronous_commit = \(unsafeSQL: durability.rawValue)"
+            return [.begin, Statement(commitment, isLocal: true)] + entrance
         case .read(nil): return [.beginReadOnly] + entrance
         case .read(let floor?):
             return [.beginReadOnly, Statement("SELECT platform.require_replayed(\(floor.logPosition)::text::pg_lsn)")]

@@ -28,6 +28,7 @@ package final class DatabaseFleet: Service {
     package let control: DatabaseID
     private let servers: [String: Server]
     private let template: PoolConfiguration
+    private let budget: ConnectionBudget?
     private let logger: Logger
     private let databases = Mutex<[DatabaseID: Database]>([:])
     private let pools: AsyncStream<PostgresPool>
@@ -36,13 +37,16 @@ package final class DatabaseFleet: Service {
     /// - Parameters:
     ///   - control: where the control plane is: the database that the first server's settings name.
     ///   - template: how each pool is made, but for its name.
+    ///   - budget: how many connections all pools may have open together.
     package init(
-        servers: [ServerSettings], pools template: PoolConfiguration = PoolConfiguration(), logger: Logger
+        servers: [ServerSettings], pools template: PoolConfiguration = PoolConfiguration(),
+        budget: ConnectionBudget? = nil, logger: Logger
     ) {
         precondition(!servers.isEmpty, "a fleet has a server")
         control = DatabaseID(server: servers[0].name, name: servers[0].primary.database)
         self.servers = Dictionary(uniqueKeysWithValues: servers.map { ($0.name, Server($0)) })
         self.template = template
+        self.budget = budget
         self.logger = logger
         (pools, started) = AsyncStream.makeStream()
     }
@@ -65,7 +69,7 @@ package final class DatabaseFleet: Service {
                 settings.database = id.name
                 var configuration = self.template
                 configuration.name = role == .primary ? id.description : "\(id) \(role)"
-                let pool = PostgresPool(settings, configuration, logger: self.logger)
+                let pool = PostgresPool(settings, configuration, budget: self.budget, logger: self.logger)
                 self.started.yield(pool)
                 return pool
             }

@@ -1,10 +1,10 @@
-import Postgres
+package import Postgres
 
 /// What a database needs before any file: its fences against whoever may log in, and the table of what was applied.
 ///
 /// Run by the administrator as often as one likes. Rights on functions and languages belong to a superuser, so where the
 /// administrator is none they stay as they are, and the guard tells which are open.
-enum DatabasePreparation {
+package enum DatabasePreparation {
     static let script = """
         DO $$
         DECLARE
@@ -23,6 +23,8 @@ enum DatabasePreparation {
                 END LOOP;
                 -- What the migrator itself keeps other migrators out with.
                 GRANT EXECUTE ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO atrium_owner;
+                -- What platform.enter keeps the tenant with, once it has seen the signature.
+                GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO atrium_owner;
                 -- Without a language there is no DO block and no function of one's own.
                 FOR open_language IN
                     SELECT l.lanname FROM pg_language l
@@ -60,7 +62,9 @@ enum DatabasePreparation {
     static let closedFunctions = """
         p.pronamespace = 'pg_catalog'::regnamespace AND (
             p.proname = 'set_config' OR p.proname ~ '^pg_(try_)?advisory_(lock|unlock)'
-            OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put', 'lowrite'))
+            OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put', 'lowrite',
+                -- The program cancels its own statements by the protocol; nobody ends other sessions.
+                'pg_cancel_backend', 'pg_terminate_backend'))
         OR EXISTS (
             SELECT FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
@@ -68,7 +72,7 @@ enum DatabasePreparation {
         """
 
     /// The rights on a database itself, which a copy of it does not have from its template.
-    static func rights(on database: String) -> [SQL] {
+    package static func rights(on database: String) -> [SQL] {
         [
             "REVOKE ALL ON DATABASE \(identifier: database) FROM PUBLIC",
             "GRANT CONNECT ON DATABASE \(identifier: database) TO atrium_app, atrium_provisioner",

@@ -58,7 +58,8 @@ package struct MigrationFiles: Sendable {
             }
             let sql = try read(folder.appending(path: name))
             files.append(
-                File(scope: scope, number: number, name: name, sql: sql, checksum: SHA256.hash(data: Data(sql.utf8)).hex)
+                File(
+                    scope: scope, number: number, name: name, sql: sql, checksum: SHA256.hash(data: Data(sql.utf8)).hex)
             )
         }
         return files

@@ -97,7 +97,8 @@ package struct Migrator: Sendable {
         for (target, missing) in zip(targets, missing) {
             for file in missing {
                 do {
-                    _ = try await connection.run(["BEGIN"] + target.creation + target.application(of: file) + ["COMMIT"])
+                    _ = try await connection.run(
+                        ["BEGIN"] + target.creation + target.application(of: file) + ["COMMIT"])
                 } catch {
                     await connection.leaveTransaction()
                     throw MigrationError.failed(

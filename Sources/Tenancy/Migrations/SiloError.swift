@@ -2,11 +2,11 @@ package import Postgres
 
 /// Why a silo's database could not be made or dropped; each says what mends it.
 package enum SiloError: Error, CustomStringConvertible {
-    case templateMissing(server: String)
+    case templateMissing(String, server: String)
     /// Made with other files, or with another secret.
-    case templateOutdated(server: String)
+    case templateOutdated(String, server: String)
     /// Somebody stayed connected to the template through every try.
-    case templateInUse(server: String)
+    case templateInUse(String, server: String)
     case diskFull(server: String)
     /// Somebody stayed connected to the database through every try.
     case databaseInUse(String, server: String)
@@ -15,15 +15,15 @@ package enum SiloError: Error, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .templateMissing(let server):
-            "the server \(server) has no database \(SiloTemplate.name) to copy; run `atrium migrate`"
-        case .templateOutdated(let server):
+        case .templateMissing(let template, let server):
+            "the server \(server) has no database \(template) to copy; run `atrium migrate`"
+        case .templateOutdated(let template, let server):
             """
-            \(SiloTemplate.name) on \(server) was made by another version or with another secret; run `atrium migrate` \
+            \(template) on \(server) was made by another version or with another secret; run `atrium migrate` \
             with this one
             """
-        case .templateInUse(let server):
-            "\(SiloTemplate.name) on \(server) is in use, so it can't be copied; end the sessions in it and try again"
+        case .templateInUse(let template, let server):
+            "\(template) on \(server) is in use, so it can't be copied; end the sessions in it and try again"
         case .diskFull(let server):
             "the disk of the server \(server) is full; make room there and try again, nothing was left behind"
         case .databaseInUse(let database, let server):

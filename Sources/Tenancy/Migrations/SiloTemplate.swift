@@ -6,21 +6,30 @@ package import Postgres
 /// The database that silos are copies of, one on each server: migrated, closed to everyone, and made anew whenever the
 /// files or the secret change.
 package struct SiloTemplate: Sendable {
-    package static let name = "atrium_template"
-
+    /// Its database, one on each server.
+    package let name: String
     private let files: MigrationFiles
     private let contextKey: ContextKey
+    private let patience: Duration
     private let logger: Logger
 
-    package init(_ files: MigrationFiles, contextKey: ContextKey, logger: Logger) {
+    /// - Parameter patience: how long what is in use is tried again; the server itself waits 5 s in each try.
+    package init(
+        _ files: MigrationFiles, contextKey: ContextKey, name: String = "atrium_template",
+        patience: Duration = .seconds(12), logger: Logger
+    ) {
+        precondition(isPlainIdentifier(name), "a database is named by lower-case letters, digits and underscores")
         self.files = files
         self.contextKey = contextKey
+        self.name = name
+        self.patience = patience
         self.logger = logger
     }
 
     /// What the template was made of; kept as the comment on its database.
     package var fingerprint: String {
-        let parts = [files.roles, contextKey.stored.id]
+        let parts =
+            [files.roles, contextKey.stored.id]
             + files.files.filter { $0.scope != MigrationFiles.control }.map { "\($0.path) \($0.checksum)" }
         return "atrium " + SHA256.hash(data: Data(parts.joined(separator: "\n").utf8)).hex
     }
@@ -36,9 +45,9 @@ package struct SiloTemplate: Sendable {
     package func ensure(administrator: ConnectionSettings) async throws -> Bool {
         try await reaching(administrator) { connection in
             // Held by the session, and for this database: hence always the same one.
-            _ = try await connection.run(["SELECT pg_advisory_lock(hashtext('atrium.template'))"])
+            _ = try await connection.run(["SELECT pg_advisory_lock(hashtext(\(name)))"])
             guard try await state(connection) != .ready else { return false }
-            let making = "\(Self.name)_new"
+            let making = "\(name)_new"
             _ = try await connection.run(["DROP DATABASE IF EXISTS \(identifier: making) WITH (FORCE)"])
             _ = try await connection.run(["CREATE DATABASE \(identifier: making) TEMPLATE template0"])
             var inside = administrator
@@ -57,21 +66,21 @@ package struct SiloTemplate: Sendable {
     }
 
     private func replace(with making: String, _ connection: PostgresConnection) async throws {
-        let old = try await connection.run(["SELECT 1 FROM pg_database WHERE datname = \(Self.name)"])[0]
+        let old = try await connection.run(["SELECT 1 FROM pg_database WHERE datname = \(name)"])[0]
         if !old.isEmpty {
             _ = try await connection.run([
-                "ALTER DATABASE \(identifier: Self.name) IS_TEMPLATE false",
-                "ALTER DATABASE \(identifier: Self.name) ALLOW_CONNECTIONS false",
+                "ALTER DATABASE \(identifier: name) IS_TEMPLATE false",
+                "ALTER DATABASE \(identifier: name) ALLOW_CONNECTIONS false",
             ])
             try await again(while: "55006") {
-                _ = try await connection.run(["DROP DATABASE \(identifier: Self.name) WITH (FORCE)"])
+                _ = try await connection.run(["DROP DATABASE \(identifier: name) WITH (FORCE)"])
             }
         }
         _ = try await connection.run([
-            "ALTER DATABASE \(identifier: making) RENAME TO \(identifier: Self.name)"
+            "ALTER DATABASE \(identifier: making) RENAME TO \(identifier: name)"
         ])
         // Last of all: what is marked as a template is whole.
-        _ = try await connection.run(["ALTER DATABASE \(identifier: Self.name) IS_TEMPLATE true"])
+        _ = try await connection.run(["ALTER DATABASE \(identifier: name) IS_TEMPLATE true"])
     }
 
     private enum State {
@@ -83,7 +92,7 @@ package struct SiloTemplate: Sendable {
             """
             SELECT datistemplate AND NOT datallowconn
                 AND shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM \(fingerprint)
-            FROM pg_database WHERE datname = \(Self.name)
+            FROM pg_database WHERE datname = \(name)
             """
         ])[0]
         guard let row = rows.first else { return .missing }
@@ -102,13 +111,16 @@ package struct SiloTemplate: Sendable {
             switch try await state(connection) {
             case .ready: break
             case .missing: try await waitForReplacement(connection, provisioner)
-            case .outdated: throw SiloError.templateOutdated(server: provisioner.host)
+            case .outdated: throw SiloError.templateOutdated(name, server: provisioner.host)
             }
             try await copy(to: database, connection, provisioner)
             // The rights on a database are not copied with it. Nobody gets in before they are what they should be.
-            _ = try await connection.run(
-                ["SET ROLE atrium_owner"] + DatabasePreparation.rights(on: database)
-                    + ["ALTER DATABASE \(identifier: database) ALLOW_CONNECTIONS true"])
+            // The same request may be under way elsewhere: "tuple concurrently updated".
+            try await again(while: "XX000") {
+                _ = try await connection.run(
+                    ["SET ROLE atrium_owner"] + DatabasePreparation.rights(on: database)
+                        + ["ALTER DATABASE \(identifier: database) ALLOW_CONNECTIONS true"])
+            }
         }
     }
 
@@ -119,16 +131,17 @@ package struct SiloTemplate: Sendable {
             try await again(while: "55006") {
                 _ = try await connection.run([
                     """
-                    CREATE DATABASE \(identifier: database) TEMPLATE \(identifier: Self.name)
+                    CREATE DATABASE \(identifier: database) TEMPLATE \(identifier: name)
                     OWNER atrium_owner ALLOW_CONNECTIONS false
                     """
                 ])
             }
         } catch let error as PostgresError {
             switch error.sqlState {
-            case "42P04": return
-            case "55006": throw SiloError.templateInUse(server: provisioner.host)
-            case "3D000": throw SiloError.templateMissing(server: provisioner.host)
+            // There already, or since a moment ago.
+            case "42P04", "23505": return
+            case "55006": throw SiloError.templateInUse(name, server: provisioner.host)
+            case "3D000": throw SiloError.templateMissing(name, server: provisioner.host)
             case "42501": throw SiloError.mayNotCreate(user: provisioner.user, server: provisioner.host)
             default: throw error
             }
@@ -141,7 +154,7 @@ package struct SiloTemplate: Sendable {
             try await Task.sleep(for: .milliseconds(50))
             if try await state(connection) == .ready { return }
         }
-        throw SiloError.templateMissing(server: settings.host)
+        throw SiloError.templateMissing(name, server: settings.host)
     }
 
     /// Drops a silo's database with all data in it; does nothing where there is none.
@@ -167,13 +180,12 @@ package struct SiloTemplate: Sendable {
     // MARK: Trying
 
     private func again(while state: String, _ body: () async throws -> Void) async throws {
-        var tries = 0
+        let end = ContinuousClock.now + patience
         while true {
             do {
                 return try await body()
-            } catch let error as PostgresError where tries < 10 && error.sqlState == state {
-                tries += 1
-                try await Task.sleep(for: .milliseconds(50 * tries))
+            } catch let error as PostgresError where error.sqlState == state && ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(Int.random(in: 20...100)))
             }
         }
     }

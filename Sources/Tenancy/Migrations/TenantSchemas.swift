@@ -85,11 +85,13 @@ package struct TenantSchemas: Sendable {
             let results = try await connection.run(
                 [
                     "BEGIN READ ONLY", "SET LOCAL ROLE atrium_owner",
-                    "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY (\(names))", Self.applied(names), "COMMIT",
+                    "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY (\(names))", Self.applied(names),
+                    "COMMIT",
                 ], deadline: deadline)
             if results[2].isEmpty { return .absent }
             let known = try SchemaFiles.known(results[3])
-            let isComplete = try results[2].count == names.count
+            let isComplete =
+                try results[2].count == names.count
                 && names.allSatisfy { try SchemaFiles($0, files).missing(known[$0] ?? []).isEmpty }
             return isComplete ? .complete : .partial
         } catch {

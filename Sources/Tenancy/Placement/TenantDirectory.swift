@@ -167,11 +167,11 @@ package final class TenantDirectory: TenantLocator, Service {
             // Read first, so that a change which commits in between comes again with the next reading.
             let horizon = try await transaction.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")[0]
                 .decode(String.self)
-            let databases = try await transaction.rows("SELECT server, database_name FROM control.databases")
+            let databases = try await transaction.rows("SELECT server, \(Self.databaseName) FROM control.databases d")
             let tenants = try await transaction.rows(
                 """
                 SELECT t.tenant_id, t.slug, t.state, t.is_canary, p.tier, p.server,
-                    coalesce(d.database_name, p.database), s.durability, s.weight, s.connections
+                    coalesce(\(Self.databaseName), p.database), s.durability, s.weight, s.connections
                 FROM control.tenants t JOIN control.placements p USING (tenant_id)
                 JOIN control.skus s ON s.code = t.sku
                 LEFT JOIN control.databases d ON d.name = p.database
@@ -185,6 +185,9 @@ package final class TenantDirectory: TenantLocator, Service {
             return Reading(horizon: horizon, residences: try tenants.map(Self.residence), databases: known)
         }
     }
+
+    /// The control plane's own database may have been renamed, or copied, since it was written down.
+    private static let databaseName: SQL = "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
 
     private static func residence(_ row: Row) throws -> Residence {
         let (id, slug, state, canary, tier, server, database, durability, weight, connections) = try row.decode(

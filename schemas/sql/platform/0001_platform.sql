@@ -167,7 +167,9 @@ BEGIN
             lease_until timestamptz NOT NULL DEFAULT '-infinity'
         )$sql$, context);
     EXECUTE format('INSERT INTO %I.outbox_cursor DEFAULT VALUES', context);
-    EXECUTE format('GRANT SELECT, UPDATE ON %I.outbox_cursor TO %I', context, worker);
+    PERFORM platform.open_across_tenants(format('%I.outbox_cursor', context)::regclass, worker, 'SELECT, UPDATE');
+    EXECUTE format('ALTER TABLE %I.outbox_cursor ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.outbox_cursor FORCE ROW LEVEL SECURITY', context);
 
     -- One row for each event that a reaction has taken effect for.
     EXECUTE format($sql$

@@ -119,10 +119,10 @@ struct PostgresTenantFoundry: TenantFoundry {
         let rows = try await transaction.rows(
             """
             SELECT \(TenantRow.columns), r.sealed_fingerprint, r.administrator_id, r.key_id, r.salt,
-                p.tier, p.server, p.database, d.rule, d.reason
+                p.tier, p.server, p.database, d.rule, d.why
             FROM control.registrations r JOIN control.tenants t USING (tenant_id)
             JOIN control.placements p USING (tenant_id)
-            JOIN control.routing_decisions d USING (tenant_id)
+            JOIN (SELECT tenant_id, rule, reason AS why FROM control.routing_decisions) d USING (tenant_id)
             WHERE r.key = \(request.key)
             """)
         guard let row = rows.first else { return nil }
@@ -133,7 +133,7 @@ struct PostgresTenantFoundry: TenantFoundry {
             tenant: try TenantRow.tenant(row),
             decision: PlacementDecision(
                 tier: try known(row.decode("tier")), server: try row.decode("server"),
-                database: try row.decode("database"), rule: rule.map(Int.init), reason: try row.decode("reason")),
+                database: try row.decode("database"), rule: rule.map(Int.init), reason: try row.decode("why")),
             administratorID: try row.decode("administrator_id"), keyID: try row.decode("key_id"),
             salt: try row.decode("salt"))
     }

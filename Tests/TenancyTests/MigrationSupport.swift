@@ -1,0 +1,85 @@
+import DevStack
+import Foundation
+import Kernel
+import Postgres
+import Tenancy
+import TestSupport
+
+/// The project's SQL, or a copy with files added or changed.
+enum SQLFolder {
+    static let contextKey = ContextKey(secret: Array("a secret that these tests have to themselves".utf8))
+
+    static func files(_ changes: [String: String] = [:]) throws -> MigrationFiles {
+        let source = Places.packageRoot.appending(path: "schemas/sql")
+        if changes.isEmpty { return try MigrationFiles(directory: source) }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "atrium-sql-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.copyItem(at: source, to: folder)
+        for (path, text) in changes {
+            let url = folder.appending(path: path)
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: url)
+        }
+        return try MigrationFiles(directory: folder)
+    }
+
+    @discardableResult
+    static func migrate(
+        _ files: MigrationFiles, _ database: TestDatabase, control: Bool = true, key: ContextKey = contextKey
+    ) async throws -> [String] {
+        try await Migrator(
+            files, administrator: ConnectionSettings(database.address.url), contextKey: key, logger: .silent
+        ).run(control: control).map(\.description)
+    }
+}
+
+extension DatabaseTemplate {
+    /// The control plane's database, migrated with `SQLFolder.contextKey`.
+    static let controlled = DatabaseTemplate("atrium_controlled") { address in
+        try await Migrator(
+            SQLFolder.files(), administrator: ConnectionSettings(address.url), contextKey: SQLFolder.contextKey,
+            logger: .silent
+        ).run(control: true)
+        try await PostgresConnection.execute(
+            "ALTER ROLE atrium_app PASSWORD 'atrium'", "ALTER ROLE atrium_provisioner PASSWORD 'atrium'", at: address)
+    }
+}
+
+extension PostgresServer {
+    /// A copy of `controlled`, with the rights on it that a copy does not have from its template.
+    static func withControlled<Result>(_ body: (TestDatabase) async throws -> Result) async throws -> Result {
+        try await withDatabase(.controlled) { database in
+            for statement in DatabasePreparation.rights(on: database.name) { try await database.run(statement) }
+            return try await body(database)
+        }
+    }
+}
+
+extension TestDatabase {
+    func login(_ user: String) throws -> ConnectionSettings {
+        try ConnectionSettings(address.user(user, password: "atrium").url)
+    }
+
+    /// A connection of the login that makes tenants' schemas and databases.
+    @discardableResult
+    func asProvisioner<Result>(_ body: (PostgresConnection) async throws -> Result) async throws -> Result {
+        let connection = try await PostgresConnection.connect(login("atrium_provisioner"), logger: .silent)
+        defer { connection.close() }
+        return try await body(connection)
+    }
+
+    /// The first column of every row, as the superuser.
+    func texts(_ sql: SQL) async throws -> [String] {
+        try await PostgresConnection.execute(sql, at: address).map { try $0.decode(String.self) }
+    }
+
+    func run(_ statements: SQL...) async throws {
+        for statement in statements { try await PostgresConnection.execute(statement, at: address) }
+    }
+}
+
+/// A suffix that no other tenant of the test run has.
+func someSuffix() -> String {
+    TenantSchemas.suffix(of: IdentifierSource.system.next())
+}
