@@ -90,7 +90,9 @@ struct OutletTests {
                 "SELECT last_value FROM orders.outbox_position_seq", "SELECT nextval('orders.outbox_position_seq')",
                 "SELECT currval('orders.outbox_position_seq')", "SELECT position FROM orders.outbox",
             ] {
-                #expect(try await pair.refusal(sql, as: pair.a)?.sqlState == "42501", "\(sql)")
+                // A tenant's own schemas have no such sequence at all.
+                let state = try await pair.refusal(sql, as: pair.a)?.sqlState
+                #expect(state == "42501" || tier == .bridge && state == "42P01", "\(sql)")
             }
             let known = try await pair.number(
                 "SELECT count(*) FROM pg_sequences WHERE schemaname = 'orders' AND last_value IS NOT NULL", as: pair.a)
@@ -117,11 +119,11 @@ struct OutletTests {
                 #expect(try await pair.run(sql, as: pair.a).affected == 0)
             }
             for tenant in [pair.a, pair.b] {
-                let error = try await pair.refusal(
+                let line = try await pair.refusal(
                     """
                     INSERT INTO \(identifier: schema).order_lines VALUES (\(tenant.tenantID), \(pair.orderOfB), 2, 'x', 1, 1)
                     """, as: pair.a)
-                #expect(error != nil)
+                #expect(line != nil)
             }
             #expect(try await pair.refusal("SET LOCAL search_path = \(identifier: schema)", as: pair.a) == nil)
             #expect(try await pair.stateOfB() == before)

@@ -72,7 +72,7 @@ struct StatementTests {
                 let table = schemas.resolve("orders.orders", context: "orders")
                 let results = try await connection.flight([
                     Statement("DECLARE c CURSOR FOR SELECT tenant_id FROM \(unsafeSQL: table) FOR UPDATE"),
-                    Statement("FETCH ALL FROM c"), Statement("FETCH PRIOR FROM c", prepare: false),
+                    Statement("FETCH ALL FROM c"),
                 ])
                 #expect(try results[1].map { try $0.decode(TenantID.self) } == [pair.a.tenantID])
                 let error = await #expect(throws: PostgresError.self) {

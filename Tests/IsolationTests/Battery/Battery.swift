@@ -24,7 +24,9 @@ struct Battery: Sendable {
         }
         let tables = TableChecks(rows: rows, a: Self.a, b: Self.b)
         self.catalogue = catalogue
-        checks = catalogue.tables.flatMap(tables.checks) + GlobalChecks(a: Self.a, b: Self.b).all
+        checks =
+            catalogue.tables.flatMap { tables.checks(of: $0) } + catalogue.shared.flatMap { tables.checks(of: $0.name, $0.rights) }
+            + GlobalChecks(a: Self.a, b: Self.b).all
     }
 
     /// The first check that does not hold after the change, with what it found; `nil` where all hold.

@@ -3,10 +3,12 @@ import Postgres
 /// What the database says of the tables that hold tenants' data: everything here is found, nothing is listed.
 struct Catalogue: Sendable {
     let tables: [TenantTable]
+    /// Tables that are no tenant's, and the roles with rights on them.
+    let shared: [(name: String, rights: TenantTable.Rights)]
 
     init(on connection: PostgresConnection) async throws {
         let results = try await connection.flight(
-            [Self.tables, Self.columns, Self.uniqueKeys, Self.foreignKeys, Self.rights].map {
+            [Self.tables, Self.columns, Self.uniqueKeys, Self.foreignKeys, Self.rights, Self.sharedRights].map {
                 Statement($0, prepare: false)
             })
         var tables: [String: TenantTable] = [:]
@@ -34,6 +36,15 @@ struct Catalogue: Sendable {
             tables[name]?.roles.append(
                 TenantTable.Rights(
                     role: role, selects: selects, inserts: inserts, deletes: deletes, updatable: updatable))
+        }
+        shared = try results[5].map { row in
+            let (name, role, selects, inserts, deletes, updatable) = try row.decode(
+                (String, String, Bool, Bool, Bool, String?).self)
+            return (
+                name,
+                TenantTable.Rights(
+                    role: role, selects: selects, inserts: inserts, deletes: deletes, updatable: updatable)
+            )
         }
         self.tables = Self.parentsFirst(Array(tables.values))
     }
@@ -92,16 +103,28 @@ struct Catalogue: Sendable {
         ORDER BY 1, 2
         """
 
-    private static let rights: SQL = """
+    private static let rights = rights(on: tenantTables)
+
+    private static let sharedRights = rights(on: sharedTables)
+
+    private static let sharedTables: SQL = """
+        pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND \(ours) AND n.nspname <> 'atrium_migrations' \
+        AND c.relkind IN ('r', 'p') AND NOT EXISTS (
+            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+        """
+
+    private static func rights(on tables: SQL) -> SQL {
+        """
         SELECT \(name), r.rolname::text, has_table_privilege(r.oid, c.oid, 'SELECT'),
             has_table_privilege(r.oid, c.oid, 'INSERT'), has_table_privilege(r.oid, c.oid, 'DELETE'),
             (SELECT min(a.attname::text) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
                 AND NOT a.attisdropped AND has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE'))
-        FROM \(tenantTables) JOIN pg_roles r ON r.rolname <> 'atrium_app' AND pg_has_role('atrium_app', r.oid, 'MEMBER')
+        FROM \(tables) JOIN pg_roles r ON r.rolname <> 'atrium_app' AND pg_has_role('atrium_app', r.oid, 'MEMBER')
         WHERE has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, DELETE')
             OR has_any_column_privilege(r.oid, c.oid, 'UPDATE')
         ORDER BY 1, 2
         """
+    }
 }
 
 /// A table that has a column `tenant_id`.

@@ -7,7 +7,7 @@ struct GlobalChecks: Sendable {
     let a: TenantID
     let b: TenantID
 
-    var all: [Check] { forgeries + [rights, policies, keys, references, owners] }
+    var all: [Check] { forgeries + [rights, policies, secured, keys, references, owners] }
 
     // MARK: Forgery
 
@@ -76,6 +76,19 @@ struct GlobalChecks: Sendable {
                     '( SELECT platform.is_entered() AS is_entered)')
                 OR coalesce(pg_get_expr(p.polwithcheck, c.oid), '-') <> pg_get_expr(p.polqual, c.oid)
                 OR p.polroles = '{0}' AND pg_get_expr(p.polqual, c.oid) LIKE '%is_entered%' OR NOT p.polpermissive
+            """)
+    }
+
+    private var secured: Check {
+        found(
+            "every table that a role can reach has row security",
+            """
+            SELECT format('%s, reached by %s', c.oid::regclass, r.rolname) FROM pg_class c
+            JOIN pg_namespace n ON n.oid = c.relnamespace AND \(Catalogue.ours) AND n.nspname <> 'atrium_migrations'
+            JOIN pg_roles r ON r.rolname <> 'atrium_owner' AND NOT r.rolsuper AND pg_has_role('atrium_app', r.oid, 'MEMBER')
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+                AND (has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
+                    OR has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE'))
             """)
     }
 

@@ -24,7 +24,12 @@ struct Mutants: Sendable {
         let closed = try await Self.made(from: Self.closed, connection)
         let roles = try await Self.made(from: Self.roles, connection)
         let functions = try await Self.made(from: Self.functions, connection)
-        all = policies + catalogue.tables.flatMap(Self.fences) + catalogue.tables.flatMap(Self.keys) + grants + closed
+        let unfenced = catalogue.shared.filter { $0.name != "platform.context_keys" }.map {
+            Mutant(
+                "DISABLE ROW LEVEL SECURITY on \($0.name), for \($0.rights.role)", $0.name,
+                "ALTER TABLE \(unsafeSQL: $0.name) DISABLE ROW LEVEL SECURITY")
+        }
+        all = unfenced + policies + catalogue.tables.flatMap(Self.fences) + catalogue.tables.flatMap(Self.keys) + grants + closed
             + roles + functions
     }
 

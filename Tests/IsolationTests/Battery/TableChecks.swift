@@ -168,6 +168,24 @@ struct TableChecks: Sendable {
         return found
     }
 
+    /// For tables that are no tenant's: whoever slips into the role has still not entered it.
+    func checks(of table: String, _ rights: TenantTable.Rights) -> [Check] {
+        let statements: [SQL] =
+            (rights.selects ? ["SELECT FROM \(unsafeSQL: table)"] : [])
+            + (rights.deletes ? ["DELETE FROM \(unsafeSQL: table)"] : [])
+            + (rights.updatable.map { ["UPDATE \(unsafeSQL: table) SET \(identifier: $0) = \(identifier: $0)"] } ?? [])
+        return statements.map { sql in
+            Check("a role that was slipped into does nothing by \(sql.text.prefix(6)) (\(table), \(rights.role))", table) {
+                prober in
+                for context: Prober.Context in [.none, .entered(a, as: "orders_app")] {
+                    let answer = try await prober.attempt(sql, as: rights.role, in: context)
+                    guard answer.affected == 0 else { return describe(answer) }
+                }
+                return nil
+            }
+        }
+    }
+
     // MARK: The owner
 
     private func owner(_ table: TenantTable) -> Check {
