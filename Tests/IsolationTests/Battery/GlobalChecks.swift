@@ -81,12 +81,13 @@ struct GlobalChecks: Sendable {
 
     private var secured: Check {
         found(
-            "every table that a role can reach has row security",
+            "every table that a role can reach has row security, and a policy that lets the role in",
             """
             SELECT format('%s, reached by %s', c.oid::regclass, r.rolname) FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace AND \(Catalogue.ours) AND n.nspname <> 'atrium_migrations'
             JOIN pg_roles r ON r.rolname <> 'atrium_owner' AND NOT r.rolsuper AND pg_has_role('atrium_app', r.oid, 'MEMBER')
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+            WHERE c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND EXISTS (
+                    SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles && ARRAY[0::oid, r.oid]))
                 AND (has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
                     OR has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE'))
             """)

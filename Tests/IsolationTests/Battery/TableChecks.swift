@@ -24,11 +24,7 @@ struct TableChecks: Sendable {
     let b: TenantID
 
     func checks(of table: TenantTable) -> [Check] {
-        var found = [owner(table)]
-        for rights in table.roles {
-            found += rights.isOfOneTenant ? ofOneTenant(table, rights) : acrossTenants(table, rights)
-        }
-        return found
+        table.roles.flatMap { $0.isOfOneTenant ? ofOneTenant(table, $0) : acrossTenants(table, $0) } + [owner(table)]
     }
 
     // MARK: A role of one tenant
