@@ -53,7 +53,7 @@ struct CanaryTests {
         try await WatchedPlane.with { watched in
             try await watched.registerBridgeTenant()
             let pairs = try await watched.tenants.ensure()
-            #expect(pairs.map(\.placement) == [.pool, .bridge])
+            try #require(pairs.map(\.placement) == [.pool, .bridge], "\(watched.lines.all.filter { $0.level > .info })")
             await watched.watch.round()
             #expect(watched.counter("attempts", "sql") > 30)
             #expect(watched.counter("crossings", "sql") == 0)

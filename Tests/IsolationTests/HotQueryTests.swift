@@ -48,7 +48,7 @@ struct HotQueryTests {
 
     private static func useRoutes(_ served: ServedPlane) async throws {
         let client = served.client(served.pair.a)
-        let lines: JSONValue = try JSONValue(parsing: Data(#"{"lines":[{"sku":"S","quantity":2,"unitPriceMinor":3}]}"#.utf8))
+        let lines: JSONValue = try JSONValue(parsing: Data(#"{"lines":[{"sku":"S","quantity":2,"unitPriceMinor":300}]}"#.utf8))
         let order = "/api/v1/orders/\(served.pair.a)"
         for path in [
             "/api/v1/orders", "/api/v1/orders?state=draft", "/api/v1/orders?customer=\(served.pair.a)", order,
@@ -59,7 +59,8 @@ struct HotQueryTests {
         ] { _ = try await client.get(path) }
         let match = ["If-Match": "\"1\""]
         #expect(try await client.put("\(order)/lines", json: lines, headers: match).status == 200)
-        #expect(try await client.post("\(order)/place", headers: ["If-Match": "\"2\""]).status == 200)
+        let placed = try await client.post("\(order)/place", headers: ["If-Match": "\"2\""])
+        #expect(placed.status == 200, "\(placed)")
     }
 
     /// The role that a statement is for, by the schema that it names first; `nil` where no tenant's table is read.

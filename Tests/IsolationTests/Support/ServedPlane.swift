@@ -17,6 +17,9 @@ struct ServedPlane: Sendable {
 
     static func with(maximum: Int = 4, _ body: @Sendable (ServedPlane) async throws -> Void) async throws {
         try await TestDataPlane.with { plane in
+            // A copy still has the name of the database that it was copied from.
+            try await plane.asSuperuser(
+                "UPDATE control.databases SET database_name = current_database() WHERE name = 'home'")
             let configuration = ServerConfiguration(
                 servers: [try plane.database.server()], kafka: "", operatorKey: String(repeating: "k", count: 24),
                 secret: TestDataPlane.secret, schemas: Places.packageRoot.appending(path: "schemas"))

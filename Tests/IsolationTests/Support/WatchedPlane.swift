@@ -20,6 +20,9 @@ struct WatchedPlane: Sendable {
         _ further: [any CanaryDoor] = [], _ body: @Sendable (WatchedPlane) async throws -> Void
     ) async throws {
         try await TestDataPlane.with { plane in
+            // A copy still has the name of the database that it was copied from.
+            try await plane.asSuperuser(
+                "UPDATE control.databases SET database_name = current_database() WHERE name = 'home'")
             let (dataPlane, directory, builder) = try plane.registered()
             let lines = LogLines()
             let logger = lines.logger
