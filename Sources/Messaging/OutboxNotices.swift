@@ -36,7 +36,10 @@ package struct OutboxNotices: Sendable {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
-                let notices = try await pool.notifications(on: Self.channel)
+                // Listening keeps a connection for good: one of its own, which no pool waits for.
+                let connection = try await PostgresConnection.connect(pool.settings, logger: logger)
+                defer { connection.close() }
+                let notices = try await connection.notifications(on: Self.channel)
                 backoff = Backoff()
                 for try await notice in notices {
                     let parts = notice.split(separator: " ").map(String.init)

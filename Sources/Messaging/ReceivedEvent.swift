@@ -42,7 +42,9 @@ package struct ReceivedEvent: Sendable {
         // A trace that is missing or malformed starts anew, as W3C Trace Context asks; it is no reason to lose the event.
         let trace = headers.values[CloudEventHeader.trace].flatMap { TraceParent($0) } ?? .random()
         correlation = Correlation(id: correlationID, causation: causation, trace: trace)
-        need = headers.values[CloudEventHeader.consistency].flatMap { ConsistencyToken($0) }.map { .atLeast($0) } ?? .latest
+        need =
+            headers.values[CloudEventHeader.consistency].flatMap { ConsistencyToken($0) }.map { .atLeast($0) }
+            ?? .latest
         if let type = headers.values[CloudEventHeader.contentType] {
             let media = type.prefix { $0 != ";" }.lowercased()
             guard media == "application/json" || media.hasSuffix("+json") else {

@@ -41,9 +41,9 @@ extension PoolStateMachine {
     // MARK: Connections that come free
 
     mutating func makeAvailable(
-        _ id: Int, _ connection: Connection, isNew: Bool = false, hasUncapped: Bool = false, at now: Instant
+        _ id: Int, _ entry: Entry, _ connection: Connection, isNew: Bool = false, hasUncapped: Bool = false,
+        at now: Instant
     ) -> [Action] {
-        guard let entry = entries[id] else { return [.close(id, connection)] }
         var actions: [Action] = []
         let closingBefore = closing
         let isWanted = isWantedElsewhere?() == true
@@ -64,8 +64,10 @@ extension PoolStateMachine {
         } else if isWanted || idle.count + checking >= configuration.size {
             close(id, connection, &actions)
         } else {
-            entries[id]?.state = .idle(connection, since: now)
-            entries[id]?.turns = 0
+            if let index = entries.index(forKey: id) {
+                entries.values[index].state = .idle(connection, since: now)
+                entries.values[index].turns = 0
+            }
             idle.append(id)
             lines.forgetUse()
             wake(at: min(now.advanced(by: configuration.idleTimeout), entry.expires), &actions)
@@ -149,8 +151,10 @@ extension PoolStateMachine {
     }
 
     mutating func lease(_ id: Int, _ connection: Connection, _ borrower: Int) -> Lease {
-        entries[id]?.state = .leased(connection)
-        entries[id]?.borrower = borrower
+        if let index = entries.index(forKey: id) {
+            entries.values[index].state = .leased(connection)
+            entries.values[index].borrower = borrower
+        }
         counts.acquisitions += 1
         return Lease(id: id, connection: connection)
     }

@@ -144,15 +144,16 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
     }
 
     mutating func opened(_ id: Int, _ connection: Connection, at now: Instant) -> [Action] {
-        guard case .opening = entries[id]?.state else { return [.close(id, connection)] }
+        guard var entry = entries[id], case .opening = entry.state else { return [.close(id, connection)] }
         opening -= 1
         counts.created += 1
         failuresInRow = 0
         opensAgainAt = nil
         lastFailure = nil
         let jitter = 1 + configuration.lifetimeJitter * (2 * random() - 1)
-        entries[id]?.expires = now.advanced(by: configuration.lifetime * jitter)
-        return makeAvailable(id, connection, isNew: true, at: now)
+        entry.expires = now.advanced(by: configuration.lifetime * jitter)
+        entries[id] = entry
+        return makeAvailable(id, entry, connection, isNew: true, at: now)
     }
 
     mutating func failedToOpen(_ id: Int, _ error: PostgresError, at now: Instant) -> [Action] {
@@ -177,16 +178,17 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
 
     /// The borrower, or the health check, is done with it, and it is fit for the next.
     mutating func returned(_ id: Int, at now: Instant) -> [Action] {
-        guard let entry = entries[id] else { return [] }
+        guard var entry = entries[id] else { return [] }
         switch entry.state {
         case .leased(let connection):
             let demand = lines.demand
             lines.gaveBack(entry.borrower)
-            return makeAvailable(id, connection, hasUncapped: lines.demand > demand, at: now)
+            return makeAvailable(id, entry, connection, hasUncapped: lines.demand > demand, at: now)
         case .checking(let connection):
             checking -= 1
-            entries[id]?.isDoubted = false
-            return makeAvailable(id, connection, at: now)
+            entry.isDoubted = false
+            entries[id] = entry
+            return makeAvailable(id, entry, connection, at: now)
         case .rationed, .opening, .idle, .closing: return []
         }
     }

@@ -8,8 +8,7 @@ import Synchronization
 package final class PostgresConnection: Sendable {
     private let core: Mutex<ConnectionCore>
     private let flights = Atomic<UInt64>(0)
-    /// Odd while the connection is lent.
-    private let leases = Atomic<UInt64>(0)
+    let leaseMark = LeaseMark()
     private let reactor: Reactor
     private let logger: Logger
 
@@ -182,12 +181,6 @@ package final class PostgresConnection: Sendable {
         }
         return stream
     }
-
-    // MARK: Being lent
-
-    func beginLease() -> UInt64 { leases.add(1, ordering: .relaxed).newValue }
-    func endLease() { leases.add(1, ordering: .relaxed) }
-    func isLeased(_ number: UInt64) -> Bool { leases.load(ordering: .relaxed) == number }
 
     // MARK: Running
 

@@ -70,7 +70,8 @@ enum Fences {
         var found: [String] = []
         for context in tree.contexts {
             // The control plane is Identity's.
-            for other in tree.contexts + ["Control"] where other != context && (context, other) != ("Identity", "Control") {
+            for other in tree.contexts + ["Control"]
+            where other != context && (context, other) != ("Identity", "Control") {
                 let schema = other.lowercased()
                 let inSwift = try! Regex(
                     "(?i)\\b(from|join|into|update|table|on|call|select)\\s+\\(?\(schema)\\.[a-z_]+")

@@ -45,7 +45,8 @@ struct Stack: Sendable {
         let silos = try await PostgresConnection.execute(
             "SELECT p.database FROM control.placements p WHERE p.tier = 'silo'", at: database)
         for silo in try silos.map({ try $0.decode(String.self) }) {
-            try await PostgresConnection.execute("DROP DATABASE IF EXISTS \(identifier: silo) WITH (FORCE)", at: database)
+            try await PostgresConnection.execute(
+                "DROP DATABASE IF EXISTS \(identifier: silo) WITH (FORCE)", at: database)
         }
     }
 
@@ -93,7 +94,8 @@ struct Stack: Sendable {
         let reply = try await asOperator.post(
             "/api/v1/tenants",
             json: [
-                "slug": .string(slug), "name": "A tenant", "sku": .string(Self.skus[tier] ?? ""), "region": "eu-central",
+                "slug": .string(slug), "name": "A tenant", "sku": .string(Self.skus[tier] ?? ""),
+                "region": "eu-central",
                 "administrator": [
                     "email": .string("admin@\(slug).example"), "name": "Ada", "password": .string(Self.password),
                 ],

@@ -59,7 +59,9 @@ struct Backbone: Sendable {
         }
     }
 
-    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(5), producer: KafkaProducer) throws -> RelayFleet {
+    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(5), producer: KafkaProducer) throws
+        -> RelayFleet
+    {
         var configuration = RelayConfiguration()
         configuration.lease = lease
         configuration.heartbeat = .milliseconds(100)

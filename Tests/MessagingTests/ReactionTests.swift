@@ -66,7 +66,8 @@ struct ReactionTests {
     private static func letters(_ backbone: Backbone) async throws -> [DeadLetter] {
         try await DeadLetters(
             schema: "billing", dataPlane: backbone.plane.dataPlane, in: { backbone.plane.homes.databases },
-            logger: .silent).list()
+            logger: .silent
+        ).list()
     }
 
     @Test("takes effect once for an event that arrives five times")

@@ -218,7 +218,7 @@ struct PoolRulesTests {
     }
 
     @Test("where leases are long, the pool grows after a pause though nobody else comes")
-    func growth() {
+    func growth() throws {
         var pool = machine {
             $0.maximum = 10
             $0.maximumOpening = 2
@@ -229,7 +229,8 @@ struct PoolRulesTests {
         actions += pool.opened(2, "c2", at: at(0.1))
         let wakes = actions.compactMap { if case .wake(let instant) = $0 { instant } else { nil } }
         #expect(wakes == [at(0.1).advanced(by: Machine.pauseBeforeGrowing)])
-        let more = words(pool.tick(at: wakes[0]))
+        let wake = try #require(wakes.first)
+        let more = words(pool.tick(at: wake))
         #expect(more == ["open 3", "open 4"])
     }
 

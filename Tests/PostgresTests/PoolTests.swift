@@ -164,6 +164,23 @@ struct PoolTests {
         }
     }
 
+    @Test("a connection is replaced only once the server has ended it")
+    func replacement() async throws {
+        var configuration = PoolConfiguration(name: "replaced", maximum: 1)
+        configuration.lifetime = .zero
+        try await withPool(configuration) { pool in
+            for _ in 1...100 {
+                let seen = try await pool.run(
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND backend_type = 'client backend'
+                    """)[0][0].decode(Int.self)
+                #expect(seen == 1)
+            }
+            #expect(pool.statistics.created == 100)
+        }
+    }
+
     @Test("while it runs the pool keeps its minimum; shut down, it waits for what is lent and refuses the rest")
     func running() async throws {
         var configuration = PoolConfiguration(name: "run", maximum: 3)

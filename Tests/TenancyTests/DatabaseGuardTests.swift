@@ -8,103 +8,111 @@ import Testing
 
 @Suite("The database guard")
 struct DatabaseGuardTests {
-    private static func findings(_ plane: TestDataPlane) async throws -> [String] {
-        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
-        return try await DatabaseGuard(pool: plane.pool, files: files).findings()
-    }
-
-    @Test("finds nothing in a database as it should be")
+    @Test("finds nothing in a database as it should be, with tenants that have schemas of their own")
     func clean() async throws {
-        let findings = try await TestDataPlane.with { try await Self.findings($0) }
-        #expect(findings == [])
+        try await PostgresServer.withControlled { database in
+            try await database.makeTenant()
+            #expect(try await database.guardFindings() == [])
+        }
     }
 
-    @Test(
-        "names what is wrong with a table",
-        arguments: [
-            ("ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY", "orders.orders has row security switched off"),
-            ("ALTER TABLE billing.inbox NO FORCE ROW LEVEL SECURITY", "billing.inbox does not force row security"),
-            (
-                "CREATE POLICY open ON orders.orders USING (true)",
-                "orders.orders has a policy that is not bound"
-            ),
-            (
-                "CREATE POLICY open ON orders.orders TO orders_app USING (tenant_id IS NOT NULL)",
-                "orders.orders has a policy that is not bound"
-            ),
-            (
-                "CREATE TABLE metering.planted (tenant_id uuid NOT NULL)",
-                "metering.planted has row security switched off"
-            ),
-            ("GRANT SELECT ON orders.orders TO atrium_app", "atrium_app has rights of its own on orders.orders"),
-            ("GRANT SELECT ON orders.orders TO PUBLIC", "atrium_app has rights of its own on orders.orders"),
-            ("ALTER TABLE orders.orders OWNER TO atrium_app", "login role atrium_app owns orders.orders"),
-            (
-                "DELETE FROM atrium_migrations.applied WHERE context = 'orders'",
-                "migration orders/0001_orders.sql has not"
-            ),
-            (
-                "UPDATE atrium_migrations.applied SET checksum = 'x' WHERE context = 'orders'",
-                "orders/0001_orders.sql was changed"
-            ),
-            ("UPDATE atrium_migrations.applied SET number = 99 WHERE context = 'orders'", "the database has orders/99"),
-            ("DROP SCHEMA atrium_migrations CASCADE", "never been migrated"),
-        ])
-    func fault(_ sql: String, _ finding: String) async throws {
-        try await TestDataPlane.with { plane in
-            try await plane.asSuperuser("\(unsafeSQL: sql)")
-            let findings = try await Self.findings(plane)
+    @Test("finds nothing in a database that is not the control plane's")
+    func dataPlane() async throws {
+        try await PostgresServer.withDatabase(.empty) { database in
+            try await SQLFolder.migrate(SQLFolder.files(), database, control: false)
+            try await database.run("ALTER ROLE atrium_app PASSWORD 'atrium'")
+            #expect(try await database.guardFindings(isControl: false) == [])
+            #expect(
+                try await database.guardFindings(isControl: true)
+                    .contains { $0.contains("control/0001_control.sql has not been applied to control") })
+        }
+    }
+
+    /// Runs the statements as the superuser; `TENANT` stands for the suffix of a tenant with schemas of its own.
+    private static func expect(_ finding: String, after sql: String) async throws {
+        try await PostgresServer.withControlled { database in
+            let suffix = (sql + finding).contains("TENANT") ? try await database.makeTenant() : ""
+            let (sql, finding) = (
+                sql.replacing("TENANT", with: suffix), finding.replacing("TENANT", with: suffix)
+            )
+            for statement in sql.split(separator: "; ") {
+                try await database.run("\(unsafeSQL: String(statement))")
+            }
+            let findings = try await database.guardFindings()
             #expect(findings.contains { $0.contains(finding) }, "\(findings)")
         }
     }
 
     @Test(
-        "names what is wrong with the login role",
-        arguments: [
-            ("SUPERUSER", "is a superuser"), ("BYPASSRLS", "is BYPASSRLS"), ("CREATEROLE", "is CREATEROLE"),
-            ("INHERIT", "is INHERIT"),
-        ])
-    func login(_ attribute: String, _ finding: String) async throws {
-        // Roles belong to the whole server, so each case logs in as a role of its own.
-        let role = "guard_\(UUID().uuidString.prefix(8).lowercased())"
-        try await PostgresServer.withDatabase(.migrated) { database in
-            try await PostgresConnection.execute(
-                "CREATE ROLE \(unsafeSQL: role) LOGIN NOINHERIT PASSWORD 'x'",
-                "ALTER ROLE \(unsafeSQL: role) \(unsafeSQL: attribute)",
-                "GRANT CONNECT ON DATABASE \(unsafeSQL: database.address.database) TO \(unsafeSQL: role)",
-                "GRANT USAGE ON SCHEMA atrium_migrations TO \(unsafeSQL: role)",
-                "GRANT SELECT ON atrium_migrations.applied TO \(unsafeSQL: role)", at: database.address)
-            let findings = try await Self.findings(of: role, in: database)
-            #expect(findings.contains { $0.contains("login role \(role) \(finding)") }, "\(findings)")
-        }
-        _ = try? await PostgresConnection.execute("DROP ROLE \(unsafeSQL: role)", at: PostgresServer.shared().address)
+        "names what is wrong with a table",
+        arguments: Faults.tables)
+    func table(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
     }
 
-    @Test("names a membership through which the login could become the owner")
-    func membership() async throws {
-        let role = "guard_\(UUID().uuidString.prefix(8).lowercased())"
-        try await PostgresServer.withDatabase(.migrated) { database in
-            try await PostgresConnection.execute(
-                "CREATE ROLE \(unsafeSQL: role) LOGIN NOINHERIT PASSWORD 'x'",
-                "GRANT atrium_owner TO \(unsafeSQL: role)",
-                "GRANT CONNECT ON DATABASE \(unsafeSQL: database.address.database) TO \(unsafeSQL: role)",
-                "GRANT USAGE ON SCHEMA atrium_migrations TO \(unsafeSQL: role)",
-                "GRANT SELECT ON atrium_migrations.applied TO \(unsafeSQL: role)", at: database.address)
-            let findings = try await Self.findings(of: role, in: database)
-            #expect(findings.contains { $0.contains("may become atrium_owner") }, "\(findings)")
-        }
-        _ = try? await PostgresConnection.execute("DROP ROLE \(unsafeSQL: role)", at: PostgresServer.shared().address)
+    @Test(
+        "names what is wrong with a policy",
+        arguments: Faults.policies)
+    func policy(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
     }
 
-    private static func findings(of role: String, in database: TestDatabase) async throws -> [String] {
-        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
-        let login = database.address.user(role, password: "x")
-        let pool = PostgresPool(
-            try ConnectionSettings(login.url), PoolConfiguration(name: "guard", maximum: 1), logger: .silent)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await pool.run() }
-            defer { group.cancelAll() }
-            return try await DatabaseGuard(pool: pool, files: files).findings()
+    @Test(
+        "names rights that nobody should have",
+        arguments: Faults.rights)
+    func right(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
+    }
+
+    @Test("names the right to make temporary tables and schemas", arguments: ["TEMPORARY", "CREATE"])
+    func databaseRight(_ right: String) async throws {
+        try await PostgresServer.withControlled { database in
+            try await database.run("GRANT \(unsafeSQL: right) ON DATABASE \(unsafeSQL: database.name) TO PUBLIC")
+            let findings = try await database.guardFindings()
+            #expect(findings.contains { $0.contains("everyone may make objects in the database") }, "\(findings)")
+        }
+    }
+
+    @Test(
+        "names views and functions that look with others' eyes",
+        arguments: Faults.code)
+    func code(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
+    }
+
+    @Test(
+        "names keys that tell one tenant of another",
+        arguments: Faults.keys)
+    func key(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
+    }
+
+    @Test(
+        "names files that were not applied, were changed, or are of another version",
+        arguments: Faults.applied)
+    func applied(_ sql: String, _ finding: String) async throws {
+        try await Self.expect(finding, after: sql)
+    }
+
+    @Test(
+        "tries the signature, whatever the catalogue says",
+        arguments: Faults.signatures)
+    func signature(_ sql: String, _ finding: String) async throws {
+        // A semicolon within a body is no end of a statement.
+        try await PostgresServer.withControlled { database in
+            try await database.run("\(unsafeSQL: sql.replacing("\\;", with: ";"))")
+            let findings = try await database.guardFindings()
+            #expect(findings.contains { $0.contains(finding) }, "\(findings)")
+        }
+    }
+
+    @Test("names a program whose secret is not the database's")
+    func otherSecret() async throws {
+        try await PostgresServer.withControlled { database in
+            let findings = try await database.guardFindings(
+                key: ContextKey(secret: Array("the secret of another installation".utf8)))
+            #expect(findings.count == 1)
+            #expect(findings.first?.contains("does not accept what this program signs") == true, "\(findings)")
         }
     }
 }

@@ -83,3 +83,23 @@ extension TestDatabase {
 func someSuffix() -> String {
     TenantSchemas.suffix(of: IdentifierSource.system.next())
 }
+
+extension TestDatabase {
+    /// Makes the schemas of a bridge tenant, and answers what their names end in.
+    @discardableResult
+    func makeTenant(_ files: MigrationFiles? = nil) async throws -> String {
+        let suffix = someSuffix()
+        try await asProvisioner { try await TenantSchemas(files ?? SQLFolder.files()).create(suffix: suffix, on: $0) }
+        return suffix
+    }
+
+    func guardFindings(
+        as user: String = "atrium_app", key: ContextKey = SQLFolder.contextKey, isControl: Bool = true
+    ) async throws -> [String] {
+        let connection = try await PostgresConnection.connect(login(user), logger: .silent)
+        defer { connection.close() }
+        return try await DatabaseGuard.report(
+            on: connection, files: SQLFolder.files(), contextKey: key, isControl: isControl
+        ).findings
+    }
+}

@@ -160,7 +160,9 @@ struct UnitOfWorkTests {
                 (key, sealed_fingerprint, status, header_names, header_values, body, created_at)
                 VALUES ('old', '', 201, '{}', '{}', '', now() - interval '25 h'), ('young', '', 201, '{}', '{}', '', now())
                 """)
-            let expiry = ReceiptExpiry(schemas: ["orders", "control"], dataPlane: plane.dataPlane, in: { plane.homes.databases }, logger: .silent)
+            let expiry = ReceiptExpiry(
+                schemas: ["orders", "control"], dataPlane: plane.dataPlane, in: { plane.homes.databases },
+                logger: .silent)
             #expect(try await expiry.deleteExpired(at: WallClock.system.now()) == 2)
             let store = ReceiptStore(plane.dataPlane, as: Self.orders)
             #expect(try await store.find("old", of: tenant) == nil)

@@ -83,7 +83,8 @@ package struct TestDataPlane: Sendable {
         _ body: @Sendable (TestDataPlane) async throws -> Result
     ) async throws -> Result {
         let fleet = DatabaseFleet(
-            servers: [try database.server(replicas: replicas)], pools: PoolConfiguration(name: "test", maximum: maximum),
+            servers: [try database.server(replicas: replicas)],
+            pools: PoolConfiguration(name: "test", maximum: maximum),
             logger: .silent)
         let homes = TestHomes(tier: tier, fleet: fleet, files: try files())
         let plane = DataPlane(fleet: fleet, locator: homes, signer: ContextSigner(contextKey))

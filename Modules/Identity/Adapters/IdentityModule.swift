@@ -26,7 +26,8 @@ package struct IdentityModule: Sendable {
     ///   - issuer: who session tokens say made them.
     ///   - audience: whom session tokens say they are for; a token for another audience is refused.
     package init(
-        dataPlane: DataPlane, directory: TenantDirectory, builder: TenantBuilder, outbox: Outbox, secret: [UInt8], issuer: String, audience: String,
+        dataPlane: DataPlane, directory: TenantDirectory, builder: TenantBuilder, outbox: Outbox, secret: [UInt8],
+        issuer: String, audience: String,
         identifiers: IdentifierSource = .system, clock: WallClock = .system, logger: Logger
     ) throws {
         guard secret.count >= Self.shortestSecret else { throw SecretTooShort(bytes: secret.count) }

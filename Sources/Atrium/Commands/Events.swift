@@ -88,7 +88,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 }
                 let replay = DeadLetterReplay(
                     context: module.backbone, subscriptions: module.subscriptions, dataPlane: tools.data.plane,
-                    in: tools.data.databases(of: module.backbone.schema), producer: tools.producer, logger: tools.logger)
+                    in: tools.data.databases(of: module.backbone.schema), producer: tools.producer, logger: tools.logger
+                )
                 for id in ids.compactMap({ UUID(uuidString: $0) }) {
                     print("\(id.canonical)\t\(try await replay.replay(id))")
                 }

@@ -157,7 +157,8 @@ struct SettingsReader {
                         || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 }), !servers.contains(where: { $0.name == name })
             else {
-                mistake("servers", "names “\(name)”; a name is a-z, 0-9 and hyphens, not \(ServerConfiguration.home), once")
+                mistake(
+                    "servers", "names “\(name)”; a name is a-z, 0-9 and hyphens, not \(ServerConfiguration.home), once")
                 continue
             }
             let key = "server.\(name.replacing("-", with: "."))"

@@ -14,7 +14,9 @@ struct DevDatabase: Sendable {
     let secrets: DevSecrets
     let logger: Logger
 
-    var login: PostgresAddress { cluster.primary.address.database(Self.name).user("atrium_app", password: secrets.databasePassword) }
+    var login: PostgresAddress {
+        cluster.primary.address.database(Self.name).user("atrium_app", password: secrets.databasePassword)
+    }
 
     func server() throws -> ServerSettings {
         let provisioner = cluster.primary.address.database(Self.name)

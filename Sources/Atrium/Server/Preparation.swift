@@ -25,7 +25,8 @@ struct Preparation {
                 do {
                     findings += try await self.findings(in: database).map { "\(database): \($0)" }
                 } catch {
-                    logger.error("a database can't be checked", metadata: ["database": "\(database)", "error": "\(error)"])
+                    logger.error(
+                        "a database can't be checked", metadata: ["database": "\(database)", "error": "\(error)"])
                 }
             }
             findings += await replicas.findings()
@@ -41,7 +42,9 @@ struct Preparation {
 
     private func findings(in database: DatabaseID) async throws -> [String] {
         try await DatabaseGuard(
-            pool: data.fleet.database(database).primary, files: data.files).findings()
+            pool: data.fleet.database(database).primary, files: data.files, contextKey: data.contextKey,
+            isControl: database == data.fleet.control
+        ).findings()
     }
 
     /// Servers that are started together come up in any order: what is away is waited for, for a while.

@@ -50,7 +50,8 @@ struct Server {
             data.fleet, data.directory, replicas, PoolMetrics(fleet: data.fleet, registry: metrics),
         ]
         let preparation = Preparation(
-            configuration: configuration, data: data, replicas: replicas, admin: admin, modules: modules, logger: logger)
+            configuration: configuration, data: data, replicas: replicas, admin: admin, modules: modules, logger: logger
+        )
         services.append(producer)
         let notices = OutboxNotices(pool: control, logger: logger)
         if configuration.roles.contains(.relay) {

@@ -71,6 +71,29 @@ package final class DataPlane: Sendable {
         }
     }
 
+    /// Runs one query for a tenant at a place that need not be its own, and shows what row security lets it see there.
+    ///
+    /// For those alone that look whether a tenant can see, or has left, anything where it does not live: audits, canaries.
+    package func query(
+        _ tenant: TenantContext, as role: ContextRole, at placement: Placement, _ sql: SQL
+    ) async throws -> Rows {
+        let pool = try fleet.database(placement.database).primary
+        let plan = TransactionPlan(
+            role: role.name, tenant: tenant, access: .read(nil), schemas: placement.schemas, context: role.schema,
+            database: placement.database)
+        let until = ContinuousClock.now + deadline
+        // Each place has statements of its own, which no later one is like.
+        let resolved = Statement(plan.resolve(sql), prepare: false)
+        do {
+            return try await pool.withConnection(deadline: until) { connection in
+                let prologue = plan.prologue(self.signer, connection)
+                return try await connection.flight(prologue + [resolved, .commit], deadline: until)[prologue.count]
+            }
+        } catch {
+            throw translate(error)
+        }
+    }
+
     /// Where a tenant lives; throws `UnknownTenant`.
     package func residence(of tenant: TenantID) async throws -> Residence {
         if let known = locator.known(tenant) { return known }

@@ -16,6 +16,7 @@ package struct ReplicaWatch: Service {
     }
 
     package func run() async throws {
+        guard !fleet.replicated.isEmpty else { return try await gracefulShutdown() }
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 for server in fleet.replicated {

@@ -21,10 +21,10 @@ package enum DatabasePreparation {
                 LOOP
                     EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', open_function);
                 END LOOP;
+                -- platform.enter, which is the owner's, keeps the tenant of a transaction with it.
+                GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO atrium_owner;
                 -- What the migrator itself keeps other migrators out with.
                 GRANT EXECUTE ON FUNCTION pg_catalog.pg_advisory_lock(bigint) TO atrium_owner;
-                -- What platform.enter keeps the tenant with, once it has seen the signature.
-                GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO atrium_owner;
                 -- Without a language there is no DO block and no function of one's own.
                 FOR open_language IN
                     SELECT l.lanname FROM pg_language l

@@ -1,6 +1,6 @@
 package import Kernel
 package import Logging
-import Postgres
+package import Postgres
 import ServiceLifecycle
 import Synchronization
 
@@ -50,7 +50,8 @@ package final class TenantDirectory: TenantLocator, Service {
     package func known(_ tenant: TenantID) -> Residence? {
         state.withLock { state in
             guard state.isFollowed || state.isFresh(within: Self.freshness) || state.isReading else { return nil }
-            return state.residences[tenant]
+            // One that is being made may be open by now.
+            return state.residences[tenant].flatMap { $0.state == .pending ? nil : $0 }
         }
     }
 
@@ -64,7 +65,7 @@ package final class TenantDirectory: TenantLocator, Service {
             defer { state.withLock { $0.isReading = false } }
             try await refresh()
         }
-        if let known = state.withLock({ $0.residences[tenant] }) { return known }
+        if let known = state.withLock({ $0.residences[tenant] }), known.state != .pending { return known }
         let found = try await read("WHERE t.tenant_id = \(tenant)").residences.first
         if let found { state.withLock { $0.add(found) } }
         return found
@@ -144,8 +145,11 @@ package final class TenantDirectory: TenantLocator, Service {
     private func listen(_ heard: () -> Void) async {
         while !Task.isCancelled {
             do {
-                let pool = try dataPlane.fleet.database(dataPlane.fleet.control).primary
-                for try await _ in try await pool.notifications(on: Self.channel) { heard() }
+                // A connection of its own, which no pool waits for.
+                let settings = try dataPlane.fleet.settings(of: dataPlane.fleet.control.server).primary
+                let connection = try await PostgresConnection.connect(settings, logger: logger)
+                defer { connection.close() }
+                for try await _ in try await connection.notifications(on: Self.channel) { heard() }
             } catch {
                 logger.debug("listening for changes of tenants again", metadata: ["error": "\(error)"])
             }
@@ -187,7 +191,8 @@ package final class TenantDirectory: TenantLocator, Service {
     }
 
     /// The control plane's own database may have been renamed, or copied, since it was written down.
-    private static let databaseName: SQL = "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
+    package static let databaseName: SQL =
+        "CASE d.name WHEN 'home' THEN current_database()::text ELSE d.database_name END"
 
     private static func residence(_ row: Row) throws -> Residence {
         let (id, slug, state, canary, tier, server, database, durability, weight, connections) = try row.decode(

@@ -71,7 +71,8 @@ func samplePolicy() -> PlacementPolicy {
             .init(number: 20, sku: "scale", region: nil, tier: .bridge, server: nil, reason: "scale has schemas"),
             .init(number: 10, sku: "starter", region: nil, tier: .pool, server: nil, reason: "starter shares"),
             .init(number: 30, sku: "growth", region: nil, tier: .pool, server: nil, reason: "growth shares"),
-            .init(number: 5, sku: "growth", region: "us-east", tier: .silo, server: nil, reason: "a law of that region"),
+            .init(
+                number: 5, sku: "growth", region: "us-east", tier: .silo, server: nil, reason: "a law of that region"),
         ],
         servers: [
             .init(name: "any", region: nil, shared: ["any-shared": 0]),

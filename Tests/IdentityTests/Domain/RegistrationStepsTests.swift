@@ -21,7 +21,9 @@ struct RegistrationStepsTests {
         #expect(foundry.log.withLock { $0 } == ["reserve", "begin build", "build", "begin furnish", "furnish", "open"])
     }
 
-    @Test("goes on where it stopped, and makes the same administrator and key again", arguments: ["build", "furnish", "open"])
+    @Test(
+        "goes on where it stopped, and makes the same administrator and key again",
+        arguments: ["build", "furnish", "open"])
     func resuming(after stop: String) async throws {
         let foundry = FoundryInMemory()
         foundry.failing.withLock { $0 = stop }

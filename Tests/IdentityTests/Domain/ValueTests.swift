@@ -25,7 +25,8 @@ struct ValueTests {
 
     @Test("words that Atrium keeps are no slugs", arguments: ["admin", "api", "www", "operator", "system", "atrium"])
     func reservedSlugs(_ text: String) {
-        #expect(throws: IdentityError.invalid(.slug, reason: "not be a reserved word or look like one; '\(text)' does")) {
+        #expect(throws: IdentityError.invalid(.slug, reason: "not be a reserved word or look like one; '\(text)' does"))
+        {
             try Slug(text)
         }
     }

@@ -51,7 +51,8 @@ struct IdentityWorld: Sendable {
         let server = try WebServer(
             WebConfiguration(port: 0, operatorKey: operatorKey, secret: Array("a secret for tests".utf8)),
             endpoints: module.endpoints,
-            authenticator: module.authenticator, health: [], metrics: PrometheusRegistry(), logger: Logger(label: "web"))
+            authenticator: module.authenticator, health: [], metrics: PrometheusRegistry(), logger: Logger(label: "web")
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask { try await program.directory.run() }

@@ -88,6 +88,12 @@ BEGIN
         'CREATE POLICY tenant_isolation ON %s USING (tenant_id = (SELECT platform.tenant_id())) '
         'WITH CHECK (tenant_id = (SELECT platform.tenant_id()))', tenant_table);
     EXECUTE format('GRANT %s ON %s TO %I', rights, tenant_table, platform.context_of(schema_name) || '_app');
+    -- A schema of one tenant's own takes nobody else's rows, whoever they are entered as.
+    IF schema_name <> platform.context_of(schema_name) THEN
+        EXECUTE format(
+            'ALTER TABLE %s ADD CONSTRAINT own_tenant CHECK (tenant_id = %L)', tenant_table,
+            substring(schema_name FROM '__t([0-9a-f]{32})$')::uuid);
+    END IF;
 END
 $$;
 

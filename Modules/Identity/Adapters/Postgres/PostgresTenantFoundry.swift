@@ -159,7 +159,8 @@ struct PostgresTenantFoundry: TenantFoundry {
     func furnish(_ registration: Registration) async throws {
         let tenant = registration.tenant.id
         try await dataPlane.write(registry.context(tenant), as: .identity) {
-            $0.enqueue("\(registration.administrator.insertion(for: tenant)) ON CONFLICT (tenant_id, user_id) DO NOTHING")
+            $0.enqueue(
+                "\(registration.administrator.insertion(for: tenant)) ON CONFLICT (tenant_id, user_id) DO NOTHING")
             $0.enqueue("\(registration.key.insertion(for: tenant)) ON CONFLICT (tenant_id, key_id) DO NOTHING")
         }
     }
@@ -186,7 +187,8 @@ struct PostgresTenantFoundry: TenantFoundry {
     func perform<Result>(
         _ step: ProvisioningStep, of tenant: Tenant, _ body: () async throws -> Result
     ) async throws -> Result {
-        try await note(step, of: tenant, "attempts = attempts + 1, started_at = now(), finished_at = NULL, error = NULL")
+        try await note(
+            step, of: tenant, "attempts = attempts + 1, started_at = now(), finished_at = NULL, error = NULL")
         do {
             let result = try await body()
             try await note(step, of: tenant, "finished_at = now()")

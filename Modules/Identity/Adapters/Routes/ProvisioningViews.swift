@@ -45,7 +45,8 @@ extension RecordedDecision {
         Field("server", .string(1...40), "The server.", example: "home") { $0.decision.server },
         Field("database", .string(1...63), "The database.", example: "home") { $0.decision.database },
         Field(
-            optional: "rule", .integer(0...Int64.max), "The rule that decided; absent where a person did.", example: 1020
+            optional: "rule", .integer(0...Int64.max), "The rule that decided; absent where a person did.",
+            example: 1020
         ) { $0.decision.rule.map(Int64.init) },
         Field("reason", .string(1...200), "Why.", example: "scale has schemas of its own") { $0.decision.reason },
         Field("actor", .string(1...100), "Who asked for it.", example: "operator") { $0.actor },

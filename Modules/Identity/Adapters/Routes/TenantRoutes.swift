@@ -21,7 +21,8 @@ struct TenantRoutes: Sendable {
                 """,
             access: .operator, body: .json(RegisterTenant.shape),
             idempotency: .receipts { [receipts = parts.operatorReceipts] key, _ in try await receipts.find(key) },
-            success: .created(RegisteredTenant.shape, versioned: true), problems: [.slugTaken, .slugTooAlike, .notOnSale, .noPlace, .notProvisioned]
+            success: .created(RegisteredTenant.shape, versioned: true),
+            problems: [.slugTaken, .slugTooAlike, .notOnSale, .noPlace, .notProvisioned]
         ) { [parts] call in
             let request = try call.idempotency
             var registry = parts.registry(correlation: call.correlation, logger: call.logger)

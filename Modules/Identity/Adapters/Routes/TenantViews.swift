@@ -22,8 +22,9 @@ extension PlacementOverride {
         Field("tier", .enumeration(Tier.self), "Shared tables, schemas or a database of its own.", example: "silo") {
             $0.tier
         },
-        Field(optional: "server", .string(1...40, .code), "The server; any of the region where absent.", example: "home")
-        {
+        Field(
+            optional: "server", .string(1...40, .code), "The server; any of the region where absent.", example: "home"
+        ) {
             $0.server
         },
         Field("reason", .line(.reason), "Why: it is kept in the log of decisions.", example: "Contract 2026-114") {

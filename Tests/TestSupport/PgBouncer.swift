@@ -1,6 +1,5 @@
 package import DevStack
 import Foundation
-import TestSupport
 
 /// A real PgBouncer in transaction mode, in front of one server and all of its databases.
 package final class PgBouncer: Sendable {
