@@ -1,4 +1,3 @@
-@testable import Atrium
 import Foundation
 import Kernel
 import Logging
@@ -7,6 +6,8 @@ import Telemetry
 import Tenancy
 import TestSupport
 import Web
+
+@testable import Atrium
 
 /// The program's routes over a data plane of its own, with a pair of canaries to ask them as.
 struct ServedPlane: Sendable {

@@ -1,4 +1,3 @@
-@testable import Atrium
 import Kernel
 import Logging
 import Postgres
@@ -6,6 +5,8 @@ import Synchronization
 import Telemetry
 import Tenancy
 import TestSupport
+
+@testable import Atrium
 
 /// A running data plane with registered tenants, the canaries that watch over it, and what they say.
 struct WatchedPlane: Sendable {
