@@ -1,10 +1,11 @@
-@testable import Atrium
 import Kernel
 import Logging
 import Postgres
 import Tenancy
 import TestSupport
 import Testing
+
+@testable import Atrium
 
 @Suite("The canaries")
 struct CanaryTests {
@@ -53,7 +54,8 @@ struct CanaryTests {
         try await WatchedPlane.with { watched in
             try await watched.registerBridgeTenant()
             let pairs = try await watched.tenants.ensure()
-            #expect(pairs.map(\.placement) == [.pool, .bridge])
+            try #require(
+                pairs.map(\.placement) == [.pool, .bridge], "\(watched.lines.all.filter { $0.level > .info })")
             await watched.watch.round()
             #expect(watched.counter("attempts", "sql") > 30)
             #expect(watched.counter("crossings", "sql") == 0)
@@ -78,7 +80,8 @@ struct CanaryTests {
             }
             #expect(watched.lines.alarms.isEmpty)
             let left = try await watched.plane.asSuperuser(
-                "SELECT (SELECT count(*) FROM orders.orders), (SELECT count(*) FROM orders.outbox), (SELECT count(*) FROM orders.inbox)")
+                "SELECT (SELECT count(*) FROM orders.orders), (SELECT count(*) FROM orders.outbox), (SELECT count(*) FROM orders.inbox)"
+            )
             let (orders, outbox, inbox) = try left[0].decode((Int64, Int64, Int64).self)
             #expect([orders, outbox, inbox] == [2, 0, 0])
         }

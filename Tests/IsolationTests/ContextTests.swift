@@ -1,4 +1,3 @@
-@testable import Atrium
 import DevStack
 import Foundation
 import Kernel
@@ -6,6 +5,8 @@ import Postgres
 import Tenancy
 import TestSupport
 import Testing
+
+@testable import Atrium
 
 @Suite("The context of a piece of work")
 struct ContextTests {
@@ -41,7 +42,8 @@ struct ContextTests {
                 Issue.record("\(outcomes)")
                 return
             }
-            let changed = try await watched.plane.asSuperuser("SELECT count(*) FROM orders.orders WHERE total_minor = 9")
+            let changed = try await watched.plane.asSuperuser(
+                "SELECT count(*) FROM orders.orders WHERE total_minor = 9")
             #expect(try changed[0].decode(Int64.self) == 0)
         }
     }
@@ -56,7 +58,10 @@ struct ContextTests {
             ("try await plane.query(tenant, \"SELECT 1\")", false),
             ("try await Task.detached { try await plane.query(as: .app(\"orders\"), \"SELECT 1\") }.value", false),
             ("try await plane.write(as: .app(\"orders\")) { _ in }", false),
-            ("try await plane.crossTenant(in: plane.fleet.control, as: .controlPlane, logger: tenant.logger) { _ in }", false),
+            (
+                "try await plane.crossTenant(in: plane.fleet.control, as: .controlPlane, logger: tenant.logger) { _ in }",
+                false
+            ),
             ("try await plane.write(tenant, as: CrossTenantRole.controlPlane) { _ in }", false),
             ("TenantTransaction()", false),
         ] {

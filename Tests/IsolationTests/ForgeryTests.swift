@@ -1,9 +1,10 @@
 import Foundation
 import Kernel
 import Postgres
-@testable import Tenancy
 import TestSupport
 import Testing
+
+@testable import Tenancy
 
 /// Statements that somebody smuggles into A's transaction to become somebody else.
 struct Forgery: Sendable, CustomTestStringConvertible {
@@ -17,7 +18,9 @@ struct Forgery: Sendable, CustomTestStringConvertible {
     }
 
     init(_ text: String) {
-        self.init(text) { _ in text.split(separator: ";").map { SQL(unsafeSQL: $0.trimmingCharacters(in: .whitespaces)) } }
+        self.init(text) { _ in
+            text.split(separator: ";").map { SQL(unsafeSQL: $0.trimmingCharacters(in: .whitespaces)) }
+        }
     }
 
     private static func enter(
@@ -57,7 +60,9 @@ struct Forgery: Sendable, CustomTestStringConvertible {
             },
             Forgery("a context set for the session") { ["SET backtrace_functions = '\(unsafeSQL: context($0.b))'"] },
             Forgery("a context set inside an expression") {
-                ["SELECT count(*) FROM orders.orders WHERE set_config('backtrace_functions', \(context($0.b)), true) <> ''"]
+                [
+                    "SELECT count(*) FROM orders.orders WHERE set_config('backtrace_functions', \(context($0.b)), true) <> ''"
+                ]
             },
             Forgery("a context set through pg_settings") {
                 ["UPDATE pg_settings SET setting = \(context($0.b)) WHERE name = 'backtrace_functions'"]
@@ -71,13 +76,16 @@ struct Forgery: Sendable, CustomTestStringConvertible {
                 ]
             },
             Forgery("the other tenant by query_to_xml") { pair in
-                ["SELECT query_to_xml('SELECT * FROM orders.orders WHERE tenant_id = ''\(unsafeSQL: pair.b.tenantID.description)''', true, true, '')"]
+                [
+                    "SELECT query_to_xml('SELECT * FROM orders.orders WHERE tenant_id = ''\(unsafeSQL: pair.b.tenantID.description)''', true, true, '')"
+                ]
             },
         ]
         + [
             "RESET ROLE", "SET ROLE none", "SET LOCAL ROLE billing_app", "SET LOCAL ROLE orders_worker",
             "SET LOCAL ROLE control_plane", "SET ROLE control_plane", "SET LOCAL ROLE atrium_owner",
-            "SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION atrium_owner", "RESET SESSION AUTHORIZATION",
+            "SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION atrium_owner",
+            "RESET SESSION AUTHORIZATION",
             "RESET ROLE; SET LOCAL ROLE orders_worker; SELECT * FROM orders.outbox",
             "RESET backtrace_functions", "RESET ALL", "DISCARD ALL", "SET LOCAL row_security = off",
             "SET LOCAL session_replication_role = replica", "SET LOCAL search_path = platform, pg_catalog",

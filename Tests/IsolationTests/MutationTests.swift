@@ -47,7 +47,8 @@ struct MutationTests {
                 let failure = try await battery.firstFailure(
                     after: mutant.change, trying: mutant.table, on: connection)
                 return Line(number: number, mutant: mutant.name, caughtBy: failure?.check)
-            } catch let error as PostgresError where error.sqlState == "XX000" && error.message.contains("concurrently") {
+            } catch let error as PostgresError where error.sqlState == "XX000" && error.message.contains("concurrently")
+            {
                 // Another worker changed the same role at this moment.
                 continue
             } catch let error as PostgresError {

@@ -2,9 +2,10 @@ import DevStack
 import Foundation
 import Kernel
 import Postgres
-@testable import Tenancy
 import TestSupport
 import Testing
+
+@testable import Tenancy
 
 /// What tells of rows without showing them: copies, dumps, statistics, sequences.
 @Suite("What tells of another tenant's rows")
@@ -45,7 +46,8 @@ struct OutletTests {
             for (role, entering) in [("orders_app", true), ("orders_app", false), ("orders_worker", false)] {
                 let error = await #expect(throws: PostgresError.self) {
                     try await pair.raw(pair.a, role: role, entering: entering) { connection, schemas in
-                        let table = role == "orders_app" ? schemas.resolve("orders.orders", context: "orders") : "orders.outbox"
+                        let table =
+                            role == "orders_app" ? schemas.resolve("orders.orders", context: "orders") : "orders.outbox"
                         _ = try await connection.flight([
                             Statement("SET LOCAL row_security = off"), Statement("SELECT * FROM \(unsafeSQL: table)"),
                         ])
@@ -114,7 +116,8 @@ struct OutletTests {
             let schema = SchemaSet.own(pair.b.tenantID).name(of: "orders")
             #expect(try await pair.number("SELECT count(*) FROM \(identifier: schema).orders", as: pair.a) == 0)
             for sql: SQL in [
-                "UPDATE \(identifier: schema).orders SET total_minor = 7", "DELETE FROM \(identifier: schema).order_lines",
+                "UPDATE \(identifier: schema).orders SET total_minor = 7",
+                "DELETE FROM \(identifier: schema).order_lines",
             ] {
                 #expect(try await pair.run(sql, as: pair.a).affected == 0)
             }

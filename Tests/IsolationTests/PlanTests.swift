@@ -1,8 +1,9 @@
 import Kernel
 import Postgres
-@testable import Tenancy
 import TestSupport
 import Testing
+
+@testable import Tenancy
 
 /// Plans outlive transactions: what was planned for one tenant or role must not answer for another.
 @Suite("A plan that was made for one tenant")

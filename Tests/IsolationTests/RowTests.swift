@@ -69,7 +69,9 @@ struct RowTests {
         try await Neighbours.with(tier) { pair in
             for isGranted in [false, true] {
                 // The right to change the column is missing in the first place; the policy must hold without that.
-                if isGranted { try await pair.look(at: pair.a, "GRANT UPDATE (tenant_id) ON orders.order_lines TO orders_app") }
+                if isGranted {
+                    try await pair.look(at: pair.a, "GRANT UPDATE (tenant_id) ON orders.order_lines TO orders_app")
+                }
                 for suffix: SQL in ["", " RETURNING number"] {
                     let error = try await pair.refusal(
                         "UPDATE orders.order_lines SET tenant_id = \(pair.b.tenantID)\(suffix)", as: pair.a)

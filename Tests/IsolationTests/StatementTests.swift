@@ -77,8 +77,11 @@ struct StatementTests {
                 #expect(try results[1].map { try $0.decode(TenantID.self) } == [pair.a.tenantID])
                 let error = await #expect(throws: PostgresError.self) {
                     _ = try await connection.flight([
-                        Statement("DECLARE d CURSOR FOR SELECT * FROM \(unsafeSQL: table) WHERE id = \(pair.orderOfB) FOR UPDATE"),
-                        Statement("FETCH d"), Statement("UPDATE \(unsafeSQL: table) SET total_minor = 7 WHERE CURRENT OF d"),
+                        Statement(
+                            "DECLARE d CURSOR FOR SELECT * FROM \(unsafeSQL: table) WHERE id = \(pair.orderOfB) FOR UPDATE"
+                        ),
+                        Statement("FETCH d"),
+                        Statement("UPDATE \(unsafeSQL: table) SET total_minor = 7 WHERE CURRENT OF d"),
                     ])
                 }
                 // The cursor stands on no row.
@@ -118,7 +121,8 @@ struct StatementTests {
                 "CASE WHEN public.f_leak(sku) THEN true END",
             ] {
                 #expect(
-                    try await pair.number("SELECT count(*) FROM orders.order_lines o WHERE \(condition)", as: pair.a) == 1,
+                    try await pair.number("SELECT count(*) FROM orders.order_lines o WHERE \(condition)", as: pair.a)
+                        == 1,
                     "\(condition)")
             }
             // The function does complain of what it is shown.

@@ -105,7 +105,8 @@ struct CanarySangV1: IntegrationEvent {
             ("ce_correlationid", id.description), ("content-type", "application/json"),
         ]
         return KafkaMessage(
-            topic: topic, partition: 0, offset: 0, value: Array(try JSONEncoder().encode(CanarySangV1(tenantId: tenant))),
+            topic: topic, partition: 0, offset: 0,
+            value: Array(try JSONEncoder().encode(CanarySangV1(tenantId: tenant))),
             headers: fields.map { KafkaHeader(name: $0.0, value: Array($0.1.utf8)) })
     }
 }

@@ -70,7 +70,8 @@ package struct SQLCanaryDoor: CanaryDoor {
             "a row written for B", led: try await succeeds(pair, [bait.copy(for: pair.b)]) { $0.affected > 0 })
         guard pair.placement == .bridge else { return }
         for (way, sql) in [
-            ("a change in B's schema", bait.change(of: pair.b)), ("a row written into B's schema", bait.copy(for: pair.b)),
+            ("a change in B's schema", bait.change(of: pair.b)),
+            ("a row written into B's schema", bait.copy(for: pair.b)),
         ] {
             let there = SchemaSet.own(pair.b).resolve(sql.text, context: bait.role.schema)
             outcome.record(

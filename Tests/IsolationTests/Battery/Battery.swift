@@ -25,7 +25,8 @@ struct Battery: Sendable {
         let tables = TableChecks(rows: rows, a: Self.a, b: Self.b)
         self.catalogue = catalogue
         checks =
-            catalogue.tables.flatMap { tables.checks(of: $0) } + catalogue.shared.flatMap { tables.checks(of: $0.name, $0.rights) }
+            catalogue.tables.flatMap { tables.checks(of: $0) }
+            + catalogue.shared.flatMap { tables.checks(of: $0.name, $0.rights) }
             + GlobalChecks(a: Self.a, b: Self.b).all
     }
 

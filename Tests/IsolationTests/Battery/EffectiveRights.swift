@@ -111,7 +111,10 @@ struct ApprovedRights {
         for (schema, own) in found.own {
             // What is shared by all schemas of a context has no copy in a tenant's own.
             let things = Set(own.map(Self.thing))
-            let expected = lines.filter { things.contains(Self.thing($0)) && !$0.contains("_worker: USAGE") && !$0.contains("control_plane: USAGE") }
+            let expected = lines.filter {
+                things.contains(Self.thing($0)) && !$0.contains("_worker: USAGE")
+                    && !$0.contains("control_plane: USAGE")
+            }
             wrong += own.subtracting(expected).map { "not approved in \(schema): \($0)" }
             wrong += expected.subtracting(own).map { "missing in \(schema): \($0)" }
         }

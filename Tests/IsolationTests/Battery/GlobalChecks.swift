@@ -14,7 +14,9 @@ struct GlobalChecks: Sendable {
     private var forgeries: [Check] {
         let now = Int64(Date().timeIntervalSince1970)
         let (own, foreign) = (Prober.context(a, "orders_app"), Prober.context(b, "orders_app"))
-        func claim(_ name: String, _ context: String, _ until: Int64, _ mac: @escaping @Sendable (Prober) -> [UInt8]) -> Check {
+        func claim(_ name: String, _ context: String, _ until: Int64, _ mac: @escaping @Sendable (Prober) -> [UInt8])
+            -> Check
+        {
             Check(name) { prober in
                 let answer = try await prober.attempt(
                     "SELECT 1", as: "orders_app", in: .claiming(context, validUntil: until, mac: mac(prober)))

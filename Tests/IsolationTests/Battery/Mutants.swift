@@ -29,7 +29,9 @@ struct Mutants: Sendable {
                 "DISABLE ROW LEVEL SECURITY on \($0.name), for \($0.rights.role)", $0.name,
                 "ALTER TABLE \(unsafeSQL: $0.name) DISABLE ROW LEVEL SECURITY")
         }
-        all = unfenced + policies + catalogue.tables.flatMap(Self.fences) + catalogue.tables.flatMap(Self.keys) + grants + closed
+        all =
+            unfenced + policies + catalogue.tables.flatMap(Self.fences) + catalogue.tables.flatMap(Self.keys) + grants
+            + closed
             + roles + functions
     }
 
@@ -44,9 +46,15 @@ struct Mutants: Sendable {
     private static func fences(_ table: TenantTable) -> [Mutant] {
         let name: SQL = "\(unsafeSQL: table.name)"
         var found = [
-            Mutant("DISABLE ROW LEVEL SECURITY on \(table.name)", table.name, "ALTER TABLE \(name) DISABLE ROW LEVEL SECURITY"),
-            Mutant("NO FORCE ROW LEVEL SECURITY on \(table.name)", table.name, "ALTER TABLE \(name) NO FORCE ROW LEVEL SECURITY"),
-            Mutant("one more policy USING (true) on \(table.name)", table.name, "CREATE POLICY further ON \(name) USING (true)"),
+            Mutant(
+                "DISABLE ROW LEVEL SECURITY on \(table.name)", table.name,
+                "ALTER TABLE \(name) DISABLE ROW LEVEL SECURITY"),
+            Mutant(
+                "NO FORCE ROW LEVEL SECURITY on \(table.name)", table.name,
+                "ALTER TABLE \(name) NO FORCE ROW LEVEL SECURITY"),
+            Mutant(
+                "one more policy USING (true) on \(table.name)", table.name,
+                "CREATE POLICY further ON \(name) USING (true)"),
         ]
         for rights in table.roles where rights.isOfOneTenant && rights.selects {
             found.append(

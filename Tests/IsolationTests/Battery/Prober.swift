@@ -1,7 +1,8 @@
 import Kernel
 import Postgres
-@testable import Tenancy
 import TestSupport
+
+@testable import Tenancy
 
 /// Tries statements as the program's roles would, each undone afterwards; runs inside a transaction of a superuser.
 struct Prober: Sendable {

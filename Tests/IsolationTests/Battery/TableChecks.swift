@@ -64,7 +64,8 @@ struct TableChecks: Sendable {
                 }
             }
             check("a tenant may use the keys that another has") { prober in
-                let before = ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b)
+                let before =
+                    ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b)
                     + ["SET LOCAL session_replication_role = origin"] + (try rows.parents(of: table, b, 1))
                 let answer = try await prober.attempt(
                     try rows.insertion(into: table, b, 1), as: role, in: .entered(b, as: role), before: before)
@@ -125,7 +126,9 @@ struct TableChecks: Sendable {
         func check(_ name: String, _ find: @escaping @Sendable (Prober) async throws -> String?) {
             found.append(Check("\(name) (\(table.name), \(role))", table.name, find))
         }
-        let strangers: [Prober.Context] = [.none, .entered(a, as: "\(table.context)_app".replacing("platform", with: "orders"))]
+        let strangers: [Prober.Context] = [
+            .none, .entered(a, as: "\(table.context)_app".replacing("platform", with: "orders")),
+        ]
         for context in strangers {
             let whom = if case .none = context { "without a context" } else { "from within a tenant's transaction" }
             if rights.selects {
@@ -171,7 +174,9 @@ struct TableChecks: Sendable {
             + (rights.deletes ? ["DELETE FROM \(unsafeSQL: table)"] : [])
             + (rights.updatable.map { ["UPDATE \(unsafeSQL: table) SET \(identifier: $0) = \(identifier: $0)"] } ?? [])
         return statements.map { sql in
-            Check("a role that was slipped into does nothing by \(sql.text.prefix(6)) (\(table), \(rights.role))", table) {
+            Check(
+                "a role that was slipped into does nothing by \(sql.text.prefix(6)) (\(table), \(rights.role))", table
+            ) {
                 prober in
                 for context: Prober.Context in [.none, .entered(a, as: "orders_app")] {
                     let answer = try await prober.attempt(sql, as: rights.role, in: context)

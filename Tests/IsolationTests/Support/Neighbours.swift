@@ -1,8 +1,9 @@
 import DevStack
 import Kernel
 import Postgres
-@testable import Tenancy
 import TestSupport
+
+@testable import Tenancy
 
 /// Two tenants beside each other in one tier, each with an order whose line holds a secret.
 struct Neighbours: Sendable {

@@ -1,4 +1,3 @@
-@testable import Atrium
 import Foundation
 import Kernel
 import Logging
@@ -7,6 +6,8 @@ import Telemetry
 import Tenancy
 import TestSupport
 import Web
+
+@testable import Atrium
 
 /// The program's routes over a data plane of its own, with a pair of canaries to ask them as.
 struct ServedPlane: Sendable {
@@ -17,6 +18,9 @@ struct ServedPlane: Sendable {
 
     static func with(maximum: Int = 4, _ body: @Sendable (ServedPlane) async throws -> Void) async throws {
         try await TestDataPlane.with { plane in
+            // A copy still has the name of the database that it was copied from.
+            try await plane.asSuperuser(
+                "UPDATE control.databases SET database_name = current_database() WHERE name = 'home'")
             let configuration = ServerConfiguration(
                 servers: [try plane.database.server()], kafka: "", operatorKey: String(repeating: "k", count: 24),
                 secret: TestDataPlane.secret, schemas: Places.packageRoot.appending(path: "schemas"))

@@ -1,4 +1,3 @@
-@testable import Atrium
 import Kernel
 import Logging
 import Postgres
@@ -6,6 +5,8 @@ import Synchronization
 import Telemetry
 import Tenancy
 import TestSupport
+
+@testable import Atrium
 
 /// A running data plane with registered tenants, the canaries that watch over it, and what they say.
 struct WatchedPlane: Sendable {
@@ -20,6 +21,9 @@ struct WatchedPlane: Sendable {
         _ further: [any CanaryDoor] = [], _ body: @Sendable (WatchedPlane) async throws -> Void
     ) async throws {
         try await TestDataPlane.with { plane in
+            // A copy still has the name of the database that it was copied from.
+            try await plane.asSuperuser(
+                "UPDATE control.databases SET database_name = current_database() WHERE name = 'home'")
             let (dataPlane, directory, builder) = try plane.registered()
             let lines = LogLines()
             let logger = lines.logger
