@@ -27,6 +27,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 
 // MARK: The platform
 
@@ -42,7 +43,7 @@ let platform: [Target] = [
     .target(
         name: "Kafka", dependencies: ["CRDKafka", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
     .target(
-        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle],
+        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle, yaml],
         swiftSettings: settings),
     .target(
         name: "Messaging",
@@ -93,7 +94,7 @@ func context(
 }
 
 let contexts =
-    context("Identity", adapters: ["CSodium", crypto])
+    context("Identity", adapters: ["CSodium", crypto, httpTypes])
     + context("Orders")
     + context("Billing", reactsTo: ["Identity", "Orders"])
     + context("Metering", reactsTo: ["Identity", "Orders"])
@@ -150,6 +151,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: platform + contexts + program + testTargets

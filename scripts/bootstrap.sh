@@ -74,6 +74,7 @@ list_lacking() {
     if [ "$for_tests" = yes ] && ! { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }; then
         echo python3-venv
     fi
+    if [ "$for_tests" = yes ] && ! { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }; then echo pgbouncer; fi
 }
 
 # --- apt -------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ enum CloudEventHeader {
     static let tenant = "ce_tenantid"
     static let correlation = "ce_correlationid"
     static let causation = "ce_causationid"
+    /// Reads that bring it show what the event tells of: see `Atrium-Consistency` in the HTTP interface.
+    static let consistency = "ce_consistency"
     /// W3C Trace Context of this hop; not a CloudEvents attribute, so without the prefix.
     static let trace = "traceparent"
     static let contentType = "content-type"

@@ -37,10 +37,10 @@ package struct DeadLetterReplay: Sendable {
     }
 
     package init(
-        context role: ContextRole, subscriptions: [Subscription], dataPlane: DataPlane, producer: KafkaProducer,
-        logger: Logger
+        context role: ContextRole, subscriptions: [Subscription], dataPlane: DataPlane,
+        in databases: @escaping @Sendable () async throws -> [DatabaseID], producer: KafkaProducer, logger: Logger
     ) {
-        deadLetters = DeadLetters(schema: role.schema, dataPlane: dataPlane, logger: logger)
+        deadLetters = DeadLetters(schema: role.schema, dataPlane: dataPlane, in: databases, logger: logger)
         inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
         self.subscriptions = subscriptions
         self.producer = producer
@@ -48,14 +48,14 @@ package struct DeadLetterReplay: Sendable {
 
     /// Marks the letter as replayed only once it has gone through.
     package func replay(_ id: UUID) async throws -> Outcome {
-        guard let letter = try await deadLetters.find(id) else { throw Failure.unknown(id) }
+        guard let (letter, database) = try await deadLetters.find(id) else { throw Failure.unknown(id) }
         guard letter.replayedAt == nil else { throw Failure.alreadyReplayed(id) }
         let outcome =
             switch letter.direction {
             case .incoming: try await takeIn(letter)
             case .outgoing: try await publish(letter)
             }
-        try await deadLetters.markReplayed(id)
+        try await deadLetters.markReplayed(id, in: database)
         return outcome
     }
 

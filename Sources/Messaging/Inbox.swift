@@ -30,7 +30,7 @@ package struct Inbox: Sendable {
         logger[metadataKey: "reaction"] = "\(subscription.reaction)"
         let tenant = TenantContext(
             tenantID: event.tenantID, actor: .reaction(subscription.reaction),
-            correlation: event.correlation.caused(by: event.id), logger: logger)
+            correlation: event.correlation.caused(by: event.id), need: event.need, logger: logger)
         do {
             try await dataPlane.write(tenant, as: role) { transaction in
                 transaction.enqueue(

@@ -26,7 +26,8 @@ package struct Outbox: Sendable {
             \(event.aggregateVersion), \(event.occurredAt), \(correlation.id), \(correlation.causation), \
             \(correlation.trace.description), \(event.payload))
             """)
-        transaction.afterCommit { [signal] in signal.nudge() }
+        let database = transaction.database
+        transaction.afterCommit { [signal] in signal.nudge(database) }
     }
 }
 

@@ -1,6 +1,7 @@
 package import Logging
 package import Postgres
 import ServiceLifecycle
+import Tenancy
 
 /// Word between processes that an outbox has something new, over PostgreSQL's notifications.
 ///
@@ -12,30 +13,39 @@ package struct OutboxNotices: Sendable {
     private let pool: PostgresPool
     private let logger: Logger
 
+    /// - Parameter pool: of the control plane's database, where all processes meet.
     package init(pool: PostgresPool, logger: Logger) {
         self.pool = pool
         self.logger = logger
     }
 
-    func send(_ schema: String) async {
+    func send(_ schema: String, in database: DatabaseID) async {
+        let notice = "\(schema) \(database.server) \(database.name)"
         do {
             _ = try await pool.withConnection { connection in
                 try await connection.flight(
-                    [Statement("SELECT pg_notify(\(Self.channel), \(schema))")], deadline: .now + .seconds(2))
+                    [Statement("SELECT pg_notify(\(Self.channel), \(notice))")], deadline: .now + .seconds(2))
             }
         } catch {
             logger.debug("relays of other processes find out at their heartbeat", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Every schema that a notice names, until the task is cancelled; after a lost connection it listens again.
-    fileprivate func receive(_ take: @Sendable (String) -> Void) async {
+    /// Every outbox that a notice names, until the task is cancelled; after a lost connection it listens again.
+    fileprivate func receive(_ take: @Sendable (_ schema: String, DatabaseID) -> Void) async {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
-                let notices = try await pool.notifications(on: Self.channel)
+                // Listening keeps a connection for good: one of its own, which no pool waits for.
+                let connection = try await PostgresConnection.connect(pool.settings, logger: logger)
+                defer { connection.close() }
+                let notices = try await connection.notifications(on: Self.channel)
                 backoff = Backoff()
-                for try await schema in notices { take(schema) }
+                for try await notice in notices {
+                    let parts = notice.split(separator: " ").map(String.init)
+                    guard parts.count == 3 else { continue }
+                    take(parts[0], DatabaseID(server: parts[1], name: parts[2]))
+                }
             } catch {
                 logger.debug("listening for notices again", metadata: ["error": "\(error)"])
             }
@@ -56,7 +66,7 @@ package struct OutboxListener: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            await notices.receive { signals[$0]?.nudge() }
+            await notices.receive { signals[$0]?.nudge($1) }
         }
     }
 }
@@ -75,7 +85,9 @@ package struct OutboxAnnouncer: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            for await _ in signal.nudges { await notices.send(schema) }
+            for await _ in signal.nudges {
+                for database in signal.takeNudged() { await notices.send(schema, in: database) }
+            }
         }
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Kafka
 import Kernel
 import Postgres
+import Tenancy
 
 /// One event as it lies in an outbox.
 struct OutboxRow {
@@ -12,14 +13,14 @@ struct OutboxRow {
     let record: KafkaRecord
     let occurredAt: Timestamp
 
-    init(_ row: Row, schema: String) throws {
+    init(_ row: Row, from server: String) throws {
         let (
             transactionID, position, settled, tenant, event, topic, type, aggregate, version, occurred, correlation,
-            causation, trace, payload
+            causation, trace, payload, logPosition
         ) = try row.decode(
             (
                 String, Int64, Bool, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
-                EventID?, String, String
+                EventID?, String, String, String
             ).self)
         self.position = OutboxPosition(transactionID: transactionID, position: position)
         isSettled = settled
@@ -28,7 +29,7 @@ struct OutboxRow {
         var headers = [
             KafkaHeader(CloudEventHeader.specVersion, "1.0"),
             KafkaHeader(CloudEventHeader.id, event.description),
-            KafkaHeader(CloudEventHeader.source, eventSource(of: schema)),
+            KafkaHeader(CloudEventHeader.source, eventSource(of: String(type.prefix { $0 != "." }))),
             KafkaHeader(CloudEventHeader.type, type),
             KafkaHeader(CloudEventHeader.time, occurred.description),
             KafkaHeader(CloudEventHeader.subject, aggregate.canonical),
@@ -39,6 +40,10 @@ struct OutboxRow {
             KafkaHeader(CloudEventHeader.trace, trace),
             KafkaHeader(CloudEventHeader.contentType, "application/json"),
         ]
+        if let position = ConsistencyToken.position(logPosition) {
+            let token = ConsistencyToken(server: server, position: position)
+            headers.append(KafkaHeader(CloudEventHeader.consistency, token.description))
+        }
         if let causation { headers.append(KafkaHeader(CloudEventHeader.causation, causation.description)) }
         record = KafkaRecord(
             topic: topic, key: Array(aggregate.canonical.utf8), value: Array(payload.utf8), headers: headers)
@@ -48,7 +53,8 @@ struct OutboxRow {
     static var columns: SQL {
         """
         o.transaction_id::text, o.position, o.transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
-        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload
+        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload, \
+        pg_current_wal_insert_lsn()::text
         """
     }
 }

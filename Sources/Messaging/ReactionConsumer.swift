@@ -40,7 +40,8 @@ package struct ReactionConsumer: Service {
         self.configuration = configuration
         self.subscriptions = Dictionary(grouping: subscriptions, by: \.eventType)
         inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
-        deadLetters = DeadLetters(schema: role.schema, dataPlane: dataPlane, logger: logger)
+        deadLetters = DeadLetters(
+            schema: role.schema, dataPlane: dataPlane, in: { [dataPlane.fleet.control] }, logger: logger)
         meters = Meters(context: role.schema)
     }
 
@@ -113,6 +114,9 @@ package struct ReactionConsumer: Service {
             } catch let rejection as Rejection {
                 return await bury(
                     message, reaction: subscription.reaction, reason: rejection.reason, attempts: attempts + 1)
+            } catch let unknown as UnknownTenant {
+                return await bury(
+                    message, reaction: subscription.reaction, reason: "\(unknown)", attempts: attempts + 1)
             } catch {
                 guard !Task.isCancelled else { return false }
                 switch Blame(error) {

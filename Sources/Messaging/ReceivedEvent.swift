@@ -1,6 +1,7 @@
 import Foundation
 package import Kafka
 package import Kernel
+package import Tenancy
 
 /// A CloudEvent of the Kafka binding's binary mode, checked as far as its envelope goes.
 package struct ReceivedEvent: Sendable {
@@ -10,6 +11,8 @@ package struct ReceivedEvent: Sendable {
     package let time: Timestamp
     package let tenantID: TenantID
     package let correlation: Correlation
+    /// What reads must show for the event to make sense.
+    package let need: ReadNeed
     package let data: [UInt8]
 
     package init(_ message: KafkaMessage) throws(Rejection) {
@@ -39,6 +42,9 @@ package struct ReceivedEvent: Sendable {
         // A trace that is missing or malformed starts anew, as W3C Trace Context asks; it is no reason to lose the event.
         let trace = headers.values[CloudEventHeader.trace].flatMap { TraceParent($0) } ?? .random()
         correlation = Correlation(id: correlationID, causation: causation, trace: trace)
+        need =
+            headers.values[CloudEventHeader.consistency].flatMap { ConsistencyToken($0) }.map { .atLeast($0) }
+            ?? .latest
         if let type = headers.values[CloudEventHeader.contentType] {
             let media = type.prefix { $0 != ";" }.lowercased()
             guard media == "application/json" || media.hasSuffix("+json") else {

@@ -1,84 +1,55 @@
 import Foundation
-package import Kafka
+import Kafka
 import Kernel
-package import Logging
+import Logging
 import Metrics
 import Postgres
-import ServiceLifecycle
-package import Tenancy
+import Tenancy
 
-/// Publishes one context's outbox in the order of commits, at least once, by one process at a time.
+/// Publishes one outbox, of one context in one database, in the order of commits, at least once, by one process at a time.
 ///
 /// A cursor moves only after the broker has acknowledged; a relay that dies between the two publishes again, and the
 /// consumers' inboxes drop what they know.
-package struct Relay: Service {
+struct Relay: Sendable {
     private let dataPlane: DataPlane
     private let producer: KafkaProducer
-    private let signal: RelaySignal
+    private let database: DatabaseID
     private let notices: OutboxNotices
     private let schema: String
     private let role: CrossTenantRole
     private let lease: RelayLease
-    private let configuration: Configuration
+    private let configuration: RelayConfiguration
     private let logger: Logger
     private let published: Counter
     private let setAside: Counter
     private let lag: Gauge
 
-    package struct Configuration: Sendable {
-        /// How long the others wait before they take over from a process that died.
-        package var lease = Duration.seconds(5)
-        /// How often the outbox is looked at when nobody nudges.
-        package var heartbeat = Duration.seconds(1)
-        /// How long to wait for a transaction that holds back events which have committed after it began: most end
-        /// within milliseconds, and one that stays open must not be asked about all the time.
-        var settling = Backoff(first: .milliseconds(2), limit: .milliseconds(250))
-        package var batch = 500
-
-        package init() {}
-    }
-
-    package init(
-        schema: String, dataPlane: DataPlane, producer: KafkaProducer, signal: RelaySignal,
-        notices: OutboxNotices,
-        configuration: Configuration = Configuration(), logger: Logger
+    init(
+        schema: String, in database: DatabaseID, dataPlane: DataPlane, producer: KafkaProducer,
+        notices: OutboxNotices, configuration: RelayConfiguration, logger: Logger
     ) {
         self.schema = schema
+        self.database = database
         self.dataPlane = dataPlane
         self.producer = producer
-        self.signal = signal
         self.notices = notices
         self.configuration = configuration
         role = .worker(schema)
         lease = RelayLease(schema: schema, owner: UUID(), duration: configuration.lease)
         var logger = logger
         logger[metadataKey: "context"] = "\(schema)"
+        logger[metadataKey: "database"] = "\(database)"
         self.logger = logger
         published = Counter(label: "atrium_outbox_published_total", dimensions: [("context", schema)])
         setAside = Counter(label: "atrium_outbox_set_aside_total", dimensions: [("context", schema)])
         lag = Gauge(label: "atrium_outbox_lag_seconds", dimensions: [("context", schema)])
     }
 
-    package func run() async throws {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: configuration.heartbeat)
-                    signal.nudge()
-                }
-            }
-            await cancelWhenGracefulShutdown {
-                await publishUntilCancelled()
-            }
-            group.cancelAll()
-        }
-        await releaseLease()
-    }
-
-    private func publishUntilCancelled() async {
+    /// Publishes whenever it is nudged, and until there is nothing more; ends with the nudges.
+    func run(_ nudges: AsyncStream<Void>) async {
         var held: Held?
         var settling = configuration.settling
-        for await _ in signal.nudges {
+        for await _ in nudges {
             var outcome = Round.more
             while outcome != .idle, !Task.isCancelled {
                 do {
@@ -89,7 +60,7 @@ package struct Relay: Service {
                         settling = configuration.settling
                     }
                 } catch {
-                    guard !Task.isCancelled else { return }
+                    guard !Task.isCancelled else { break }
                     logger.warning("relay will try again", metadata: ["error": "\(error)"])
                     held = nil
                     outcome = .idle
@@ -115,11 +86,11 @@ package struct Relay: Service {
     private func publishOnce(_ held: inout Held?) async throws -> Round {
         if held.map({ $0.renewedAt.duration(to: .now) > configuration.lease / 3 }) ?? true {
             let asked = ContinuousClock.now
-            held = try await crossTenant("take or renew the relay's lease") { try await lease.acquire($0) }
+            held = try await crossTenant(.routine("take or renew the relay's lease")) { try await lease.acquire($0) }
                 .map { Held(position: $0, renewedAt: asked) }
         }
         guard let from = held?.position else {
-            await notices.send(schema)
+            await notices.send(schema, in: database)
             return .idle
         }
         let rows = try await read(after: from)
@@ -128,7 +99,7 @@ package struct Relay: Service {
         guard let last = settled.last else { return rows.isEmpty ? .idle : .unsettled }
         try await publish(settled)
         let asked = ContinuousClock.now
-        let kept = try await crossTenant("advance the relay's cursor") {
+        let kept = try await crossTenant(.routine("advance the relay's cursor")) {
             try await lease.advance(to: last.position, in: $0)
         }
         held = kept ? Held(position: last.position, renewedAt: asked) : nil
@@ -136,7 +107,7 @@ package struct Relay: Service {
     }
 
     private func read(after position: OutboxPosition) async throws -> [OutboxRow] {
-        let rows = try await crossTenant("read the outbox") {
+        let rows = try await crossTenant(.routine("read the outbox")) {
             try await $0.rows(
                 """
                 SELECT \(OutboxRow.columns) FROM \(unsafeSQL: schema).outbox o
@@ -144,7 +115,7 @@ package struct Relay: Service {
                 ORDER BY o.transaction_id, o.position LIMIT \(configuration.batch)
                 """)
         }
-        return try rows.map { try OutboxRow($0, schema: schema) }
+        return try rows.map { try OutboxRow($0, from: database.server) }
     }
 
     /// Sends a batch until the broker has taken, or for ever refused, each of it; order within a key is kept.
@@ -172,7 +143,7 @@ package struct Relay: Service {
             if !again.isEmpty {
                 logger.warning("broker did not take events, sending again", metadata: ["events": "\(again.count)"])
                 try await backoff.wait()
-                let kept = try await crossTenant("renew the relay's lease") { try await lease.acquire($0) }
+                let kept = try await crossTenant(.routine("renew the relay's lease")) { try await lease.acquire($0) }
                 guard kept != nil else { throw LeaseLost() }
             }
         }
@@ -187,20 +158,21 @@ package struct Relay: Service {
         logger.error(
             "broker refused an event for good; it is kept as a dead letter",
             metadata: ["event": "\(row.eventID)", "error": "\(error)"])
-        try await crossTenant("set an event aside") { transaction in
+        try await crossTenant(.once("set an event aside")) { transaction in
             transaction.enqueue(
                 DeadLetter.outgoing(row.record, eventID: row.eventID, reason: "\(error)").insertion(into: schema))
         }
         setAside.increment()
     }
 
-    private func releaseLease() async {
-        try? await crossTenant("release the relay's lease") { lease.release($0) }
+    /// Lets another process take over at once.
+    func releaseLease() async {
+        try? await crossTenant(.routine("release the relay's lease")) { lease.release($0) }
     }
 
     private func crossTenant<Result>(
-        _ reason: StaticString, _ body: (CrossTenantTransaction) async throws -> Result
+        _ reason: CrossTenantReason, _ body: (CrossTenantTransaction) async throws -> Result
     ) async throws -> Result {
-        try await dataPlane.crossTenant(as: role, reason: reason, logger: logger, body)
+        try await dataPlane.crossTenant(in: database, as: role, reason: reason, logger: logger, body)
     }
 }

@@ -42,6 +42,7 @@ final class ConnectionAttempt: Sendable {
 
     private func begin() {
         guard state.withLock({ $0.completion != nil }) else { return }
+        if let flaw = settings.flaw { return fail(.invalidSettings, ServerError(sqlState: nil, message: flaw)) }
         guard let wire = Wire(settings, logger: logger) else {
             return fail(.connectFailed, ServerError(sqlState: nil, message: "out of memory"))
         }

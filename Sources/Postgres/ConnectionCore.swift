@@ -5,11 +5,14 @@ struct ConnectionCore: ~Copyable {
     enum Waiter: Sendable {
         case task(UnsafeContinuation<[Rows], any Error>)
         case check(@Sendable (_ isAlive: Bool) -> Void)
+        /// The connection itself, which asks what its borrower has left.
+        case proof
 
         func resume(with result: Result<[Rows], any Error>) {
             switch self {
             case .task(let continuation): continuation.resume(with: result)
             case .check(let completion): completion((try? result.get()) != nil)
+            case .proof: break
             }
         }
     }
@@ -20,7 +23,8 @@ struct ConnectionCore: ~Copyable {
         case resume(Waiter, Result<[Rows], any Error>)
         case wakeAt(ContinuousClock.Instant)
         case cancelOnServer(ServerCancellation)
-        case settled(@Sendable (Bool) -> Void, isClean: Bool)
+        case settled(@Sendable (Settlement.Outcome) -> Void, Settlement.Outcome)
+        case release(ConnectionPermit)
         case closed(@Sendable () -> Void)
         case deliver(Listener, String)
         case end(Listener, PostgresError?)
@@ -34,13 +38,14 @@ struct ConnectionCore: ~Copyable {
     private var transaction = Wire.Transaction.none
     private var isCancelling = false
     private var wakesAt: ContinuousClock.Instant?
-    private var settlement: (@Sendable (Bool) -> Void)?
-    private var hasRolledBack = false
+    private var settlement: Settlement?
     private var listeners: [String: Listener] = [:]
     private var loss: ServerError?
     private(set) var roundTrips = 0
     var registration: Reactor.Registration?
     var onClose: (@Sendable () -> Void)?
+    /// The right to be open, where that is rationed.
+    var permit: ConnectionPermit?
 
     init(wire: Wire, cacheCapacity: Int) {
         self.wire = wire
@@ -52,11 +57,14 @@ struct ConnectionCore: ~Copyable {
     var hasFailedTransaction: Bool { isOpen && transaction == .failed }
     /// Whether the next borrower may have it as it is.
     var isClean: Bool { isOpen && isQuiet && transaction == .none && listeners.isEmpty }
+    /// Whether the next borrower of a pool may have it without its being settled first.
+    func isFit(_ proof: LeaseProof) -> Bool { isClean && !line.marks.isSuspect && proof == .onSuspicion }
     private var isQuiet: Bool { line.isEmpty && held.isEmpty && !isCancelling }
     var preparedStatements: Int { line.cache.count }
 
     func parameter(_ name: String) -> String? { wire?.parameter(name) }
     var serverProcess: Int32? { wire?.serverProcess }
+    var socket: Int32? { wire?.socket }
 
     // MARK: Sending
 
@@ -98,7 +106,7 @@ struct ConnectionCore: ~Copyable {
         switch flight.content {
         case .script(let text):
             isSent = wire.beginScript(text)
-            line.addScript()
+            line.addScript(text)
         case .statements(let statements):
             for (index, statement) in statements.enumerated() where isSent {
                 switch line.add(statement, index: index) {
@@ -131,8 +139,10 @@ struct ConnectionCore: ~Copyable {
     }
 
     /// A flight that the connection sends for itself.
-    private func ours(_ statements: [Statement]) -> Flight<Waiter> {
-        Flight(id: 0, .statements(statements), waiter: nil, deadline: nil, file: #fileID, line: #line)
+    private func ours(_ statements: [Statement], waiter: Waiter? = nil) -> Flight<Waiter> {
+        let flight = Flight(id: 0, .statements(statements), waiter: waiter, deadline: nil, file: #fileID, line: #line)
+        flight.isOurs = true
+        return flight
     }
 
     // MARK: Receiving
@@ -166,7 +176,11 @@ struct ConnectionCore: ~Copyable {
     private mutating func finish(_ flight: Flight<Waiter>, _ actions: inout [Action]) {
         if case .script = flight.content, wire?.endScript() == false { return lose(nil, &actions) }
         if line.isEmpty, let wire { transaction = wire.transaction }
-        if let waiter = flight.takeWaiter() { actions.append(.resume(waiter, flight.result)) }
+        switch flight.takeWaiter() {
+        case .proof: settlement?.prove(flight.result)
+        case let waiter?: actions.append(.resume(waiter, flight.result))
+        case nil: break
+        }
         advance(&actions)
     }
 
@@ -208,11 +222,26 @@ struct ConnectionCore: ~Copyable {
         for id in due {
             abandon(id, { PostgresError(.timeout, "the deadline passed", file: $0.file, line: $0.line) }, &actions)
         }
+        if let head = line.flights.first, let again = head.cancelsAgainAt {
+            if again <= now {
+                head.cancelsAgainAt = nil
+                head.isCancelRequested = false
+                advance(&actions)
+            } else {
+                next = min(next ?? again, again)
+            }
+        }
         if let next { wake(at: next, &actions) }
     }
 
-    mutating func cancelReachedServer(_ actions: inout [Action]) {
+    mutating func cancelReachedServer(at now: ContinuousClock.Instant, _ actions: inout [Action]) {
         isCancelling = false
+        if let head = line.flights.first, head.isCancelRequested {
+            let again = now.advanced(by: head.pauseBeforeCancel)
+            head.cancelsAgainAt = again
+            head.pauseBeforeCancel *= 2
+            wake(at: again, &actions)
+        }
         advance(&actions)
     }
 
@@ -242,10 +271,13 @@ struct ConnectionCore: ~Copyable {
 
     // MARK: Giving back
 
-    /// Calls `completion` once the connection can serve somebody else, after a ROLLBACK where one is due, or is lost.
-    mutating func settle(_ actions: inout [Action], _ completion: @escaping @Sendable (Bool) -> Void) {
-        guard isOpen else { return actions.append(.settled(completion, isClean: false)) }
-        settlement = completion
+    /// Calls `completion` once the connection is at rest, after a ROLLBACK where one is due, and says what it is fit for.
+    mutating func settle(
+        _ proof: LeaseProof, customSettings: [String], _ actions: inout [Action],
+        _ completion: @escaping @Sendable (Settlement.Outcome) -> Void
+    ) {
+        guard isOpen else { return actions.append(.settled(completion, .lost)) }
+        settlement = Settlement(proof: proof, customSettings: customSettings, completion: completion)
         var left: [UInt64] = held.map(\.id)
         line.flights.visit { if $0.waiter != nil { left.append($0.id) } }
         for id in left {
@@ -257,14 +289,20 @@ struct ConnectionCore: ~Copyable {
     }
 
     private mutating func settleIfQuiet(_ actions: inout [Action]) {
-        guard let completion = settlement, isQuiet, isOpen else { return }
-        guard transaction == .none || hasRolledBack else {
-            hasRolledBack = true
-            return send(ours([Statement("ROLLBACK", prepare: false)]), &actions)
+        guard isQuiet, isOpen, let step = settlement?.next(isInTransaction: transaction != .none, line.marks) else {
+            return
         }
-        settlement = nil
-        hasRolledBack = false
-        actions.append(.settled(completion, isClean: isClean))
+        switch step {
+        case .rollBack: send(ours([Statement("ROLLBACK", prepare: false)]), &actions)
+        case .prove(let sql): send(ours([Statement(sql)], waiter: .proof), &actions)
+        case .done(let completion, var outcome):
+            settlement = nil
+            if case .clean = outcome {
+                line.clearMarks()
+                if !listeners.isEmpty { outcome = .unclean([.listening: listeners.keys.sorted()]) }
+            }
+            actions.append(.settled(completion, outcome))
+        }
     }
 
     // MARK: Listening
@@ -294,8 +332,10 @@ struct ConnectionCore: ~Copyable {
             actions.append(.resume(waiter, .failure(error)))
         }
         held = []
-        if let settlement { actions.append(.settled(settlement, isClean: false)) }
+        if let settlement { actions.append(.settled(settlement.completion, .lost)) }
         settlement = nil
+        if let permit { actions.append(.release(permit)) }
+        permit = nil
         for listener in listeners.values {
             actions.append(.end(listener, lossError(nil, file: #fileID, line: #line)))
         }

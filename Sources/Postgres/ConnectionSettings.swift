@@ -16,6 +16,8 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var parameters: [String: String] = [:]
     /// How many statements each connection keeps prepared.
     package var statementCacheCapacity = 256
+    /// Off for a PgBouncer in transaction mode, where the next flight may meet a server that knows no statement by name.
+    package var preparesStatements = true
 
     package init(
         host: String, port: Int = 5432, user: String, password: String? = nil, database: String,
@@ -68,6 +70,12 @@ package struct ConnectionSettings: Sendable, Hashable {
             return !host.hasPrefix("/") && inet_pton(AF_INET, String(host), &address) != 1
                 && inet_pton(AF_INET6, String(host), &address) != 1
         }
+    }
+
+    /// Why no connection can be made like this.
+    var flaw: String? {
+        guard !preparesStatements, parameters["options"] != nil else { return nil }
+        return "PgBouncer takes no options: set them for the role or the database (ALTER ROLE … SET)"
     }
 
     /// What libpq is given.

@@ -19,7 +19,12 @@ final class Flight<Waiter: Sendable> {
     /// Whether the caller has gone, and the results are only drained.
     fileprivate(set) var isAbandoned = false
     var isCancelRequested = false
+    /// When to ask the server once more: it takes no notice where the statement hasn't begun yet.
+    var cancelsAgainAt: ContinuousClock.Instant?
+    var pauseBeforeCancel = Duration.milliseconds(50)
 
+    /// What the connection sends for itself says nothing about its borrower.
+    var isOurs = false
     fileprivate var startedOutsideTransaction = false
     fileprivate var hasEndedTransaction = false
     fileprivate var isSecondTry = false
@@ -80,6 +85,8 @@ struct FlightLine<Waiter: Sendable>: ~Copyable {
     private(set) var cache: StatementCache
     /// Whether the server's prepared statements are to be dropped as soon as no transaction is open.
     private(set) var mustForgetStatements = false
+    /// What was run since the connection was last known to be as new.
+    private(set) var marks = SessionMarks()
 
     init(cacheCapacity: Int) {
         cache = StatementCache(capacity: cacheCapacity)
@@ -115,7 +122,12 @@ struct FlightLine<Waiter: Sendable>: ~Copyable {
 
     mutating func addSync() { steps.append(.sync) }
 
-    mutating func addScript() { steps.append(.script) }
+    mutating func addScript(_ text: String) {
+        steps.append(.script)
+        marks.note(script: text)
+    }
+
+    mutating func clearMarks() { marks = SessionMarks() }
 
     /// What to tell the server to forget, before a flight that starts outside a transaction.
     mutating func takeForgotten() -> [SQL] {
@@ -147,9 +159,11 @@ struct FlightLine<Waiter: Sendable>: ~Copyable {
             cache.forget(entry)
             fail(flight, error, statement)
         case (.prepare(let entry, _), .skipped): cache.forget(entry)
-        case (.execute, .rows(let handle, let command)):
+        case (.execute(_, let statement), .rows(let handle, let command)):
+            note(flight, command, hasRows: true, statement)
             flight.rows.append(Rows(result: handle, command: command))
         case (.execute(_, let statement), .done(let command)):
+            note(flight, command, hasRows: false, statement)
             complete(flight, command, statement)
         case (.execute(_, let statement), .failed(let error)): fail(flight, error, statement)
         case (.execute, .skipped): return .none
@@ -175,6 +189,11 @@ struct FlightLine<Waiter: Sendable>: ~Copyable {
         guard let failure = flight.failure, failure.isStalePlan else { return .finished(flight) }
         mustForgetStatements = true
         return flight.canBeRepeated && flights.isEmpty ? .mustRepeat(flight) : .finished(flight)
+    }
+
+    private mutating func note(_ flight: Flight<Waiter>, _ command: String, hasRows: Bool, _ statement: Int) {
+        guard !flight.isOurs, case .statements(let statements) = flight.content else { return }
+        marks.note(command: command, hasRows: hasRows, of: statements[statement])
     }
 
     private func complete(_ flight: Flight<Waiter>, _ command: String, _ statement: Int) {

@@ -2,7 +2,15 @@
 package struct PoolConfiguration: Sendable {
     /// Names the pool in logs and statistics.
     package var name: String
-    package var maximum = 20
+    /// How many connections are kept when they come back and nobody waits.
+    package var size = 20
+    /// How many connections there may be beyond `size`; they are closed when they come back and nobody waits.
+    package var overflow = 0
+    /// The most connections at once, overflow included.
+    package var maximum: Int {
+        get { size + overflow }
+        set { size = max(0, newValue - overflow) }
+    }
     /// Connections kept open though nobody uses them, once the pool runs.
     package var minimumIdle = 0
     /// How many connections are being opened at a time: a burst is mostly served by connections that come back.
@@ -16,6 +24,13 @@ package struct PoolConfiguration: Sendable {
     /// A connection that nobody used for this long is asked for a sign of life before it is lent.
     package var healthCheckAfterIdle: Duration = .seconds(1)
     package var healthCheckTimeout: Duration = .seconds(1)
+    /// When a connection that comes back has to prove that nothing is left on it.
+    package var proof = LeaseProof.onSuspicion
+    /// Settings with a dot in their name that the proof has to find empty, since `pg_settings` doesn't show them; those
+    /// that a statement names itself are found out anyhow.
+    package var customSettings: [String] = []
+    /// How many borrowers who neither wait nor hold a connection are remembered, for their share and the statistics.
+    package var rememberedBorrowers = 256
     /// How long a connection may take to come to rest after a cancelled statement or an open transaction.
     package var settleTimeout: Duration = .seconds(5)
     /// How long to wait after a failure to connect; doubles at each further failure, up to the maximum.
@@ -24,24 +39,23 @@ package struct PoolConfiguration: Sendable {
 
     package init(name: String = "postgres", maximum: Int = 20) {
         self.name = name
-        self.maximum = maximum
+        size = maximum
+    }
+
+    package init(name: String = "postgres", size: Int, overflow: Int) {
+        self.name = name
+        self.size = size
+        self.overflow = overflow
     }
 }
 
-/// What a pool has, and what it has done since it was made.
-package struct PoolStatistics: Sendable, Hashable {
-    /// Connections that are open, whatever they do.
-    package var open = 0
-    package var idle = 0
-    /// Lent, or coming to rest after having been lent.
-    package var leased = 0
-    package var opening = 0
-    package var waiting = 0
-    package var acquisitions = 0
-    package var timeouts = 0
-    package var created = 0
-    package var destroyed = 0
-    package var failures = 0
-
-    package init() {}
+/// When a connection that comes back has to prove that nothing is left on it, at the cost of one round trip.
+package enum LeaseProof: Sendable, Hashable {
+    /// Where a statement was run that may have left something, by the command tag of its result.
+    ///
+    /// The tag doesn't tell what a function does: for servers on which the pool's role may not call `set_config` or
+    /// the advisory locks of a session.
+    case onSuspicion
+    /// Always: for servers where those rights can't be revoked.
+    case always
 }

@@ -10,105 +10,155 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
     enum Action {
         case lend(Lease, to: Waiter)
         case fail(Waiter, PostgresError)
+        /// Ask `mayOpen` before where connections are rationed.
         case open(Int)
         case check(Lease)
-        case close(Connection)
+        /// Say `closed` once the server has ended it too.
+        case close(Int, Connection)
         /// Call `tick` then.
         case wake(at: Instant)
         /// The pool is closed, and its last connection gone.
         case drained
     }
 
-    private enum State {
+    enum State {
+        /// → opening; gone where nobody wants it any more
+        case rationed
         /// → idle, leased; gone when it fails
         case opening
-        /// → leased, checking; gone when it is lost, too old or not needed
+        /// → leased, checking, closing; gone when it is lost
         case idle(Connection, since: Instant)
-        /// → idle, leased; gone when it doesn't answer
+        /// → idle, leased, closing; gone when it doesn't answer
         case checking(Connection)
-        /// → idle, leased again; gone when it is lost, too old, or the pool is closed
+        /// → idle, checking, leased again, closing; gone when it is lost
         case leased(Connection)
+        /// → gone
+        case closing
     }
 
-    private struct Entry {
+    struct Entry {
         var state: State
         var expires: Instant
+        /// Another connection was lost since it was last heard of.
+        var isDoubted = false
+        var borrower = 0
+        /// How often it was handed on while another pool waited for one.
+        var turns = 0
     }
 
-    private let configuration: PoolConfiguration
+    /// How often a connection is handed on within a pool while another pool waits for one.
+    static var turnsWhileWanted: Int { 16 }
+    /// How long those who still wait when a connection comes free are left to the connections there are.
+    static var pauseBeforeGrowing: Duration { .milliseconds(50) }
+
+    let configuration: PoolConfiguration
     /// A number from 0 to 1.
-    private let random: @Sendable () -> Double
-    private var entries: [Int: Entry] = [:]
+    let random: @Sendable () -> Double
+    /// Whether another pool of the same budget waits for a connection; nil where connections aren't rationed.
+    let isWantedElsewhere: (@Sendable () -> Bool)?
+    var entries: [Int: Entry] = [:]
     /// Those that are idle, the one used last at the end: it is lent first, so that the others can age.
-    private var idle: [Int] = []
-    private var waiters = WaitingLine<Waiter>()
-    private var nextID = 1
-    private var opening = 0
-    private var checking = 0
-    private var failuresInRow = 0
-    private var opensAgainAt: Instant?
-    private var lastFailure: PostgresError?
-    private var wakesAt: Instant?
-    private var keepsMinimum = false
-    private var isClosed = false
-    private var counts = PoolStatistics()
+    var idle: [Int] = []
+    var lines: BorrowerLines<Waiter>
+    var nextID = 1
+    /// How many entries are `rationed` or `opening`.
+    var opening = 0
+    var rationed = 0
+    var checking = 0
+    var closing = 0
+    var failuresInRow = 0
+    var opensAgainAt: Instant?
+    var lastFailure: PostgresError?
+    var wakesAt: Instant?
+    var keepsMinimum = false
+    var isClosed = false
+    var counts = PoolStatistics()
 
-    init(_ configuration: PoolConfiguration, random: @escaping @Sendable () -> Double) {
+    init(
+        _ configuration: PoolConfiguration, isWantedElsewhere: (@Sendable () -> Bool)? = nil,
+        random: @escaping @Sendable () -> Double
+    ) {
         self.configuration = configuration
+        self.isWantedElsewhere = isWantedElsewhere
         self.random = random
+        lines = BorrowerLines(memory: max(1, configuration.rememberedBorrowers))
     }
+
+    /// Connections that are open, whatever they do.
+    var open: Int { entries.count - opening - closing }
 
     var statistics: PoolStatistics {
         var all = counts
-        all.open = entries.count - opening
+        all.size = configuration.size
+        all.open = open
+        all.overflow = max(0, open - configuration.size)
         all.opening = opening
+        all.closing = closing
         all.idle = idle.count
-        all.leased = entries.count - opening - checking - idle.count
-        all.waiting = waiters.count
+        all.leased = open - checking - idle.count
+        all.waiting = lines.count
+        all.borrowers = lines.statistics
         return all
     }
 
-    var placesKeptForTheGone: Int { waiters.stale }
+    var placesKeptForTheGone: Int { lines.stale }
 
     // MARK: Borrowing
 
-    /// The quick way: a connection that is at hand while nobody waits.
-    mutating func lendAtOnce(at now: Instant) -> Lease? {
-        guard waiters.isEmpty, !isClosed, let id = idle.last, let entry = entries[id],
-            case .idle(let connection, let since) = entry.state, entry.expires > now,
-            since.advanced(by: configuration.healthCheckAfterIdle) > now
+    /// The quick way: a connection that is at hand while nobody waits who could have it.
+    mutating func lendAtOnce(_ borrower: PoolBorrower = .system, at now: Instant) -> Lease? {
+        guard !isClosed, let id = idle.last, let entry = entries[id],
+            case .idle(let connection, let since) = entry.state,
+            isFresh(entry, since, at: now), let holder = lines.holdAtOnce(borrower)
         else { return nil }
         idle.removeLast()
-        return lease(id, connection)
+        return lease(id, connection, holder)
     }
 
-    mutating func enqueue(_ waiter: Waiter, id: UInt64, deadline: Instant, at now: Instant) -> [Action] {
+    mutating func enqueue(
+        _ waiter: Waiter, id: UInt64, for borrower: PoolBorrower = .system, deadline: Instant, at now: Instant
+    ) -> [Action] {
         if isClosed { return [.fail(waiter, Self.closedError)] }
-        waiters.append(waiter, id: id, deadline: deadline)
+        lines.append(waiter, id: id, for: borrower, deadline: deadline, since: now)
         var actions: [Action] = []
         wake(at: deadline, &actions)
         supply(at: now, &actions)
         return actions
     }
 
-    mutating func cancel(_ id: UInt64) -> Waiter? { waiters.remove(id) }
+    mutating func cancel(_ id: UInt64, at now: Instant) -> Waiter? { lines.remove(id, at: now) }
 
     // MARK: What became of a connection
 
+    /// Whether the connection is still to be opened, now that the budget has room for it.
+    mutating func mayOpen(_ id: Int) -> Bool {
+        guard case .rationed = entries[id]?.state else { return false }
+        rationed -= 1
+        guard lines.demand > checking + opening - 1 - rationed else {
+            entries[id] = nil
+            opening -= 1
+            return false
+        }
+        entries[id]?.state = .opening
+        return true
+    }
+
     mutating func opened(_ id: Int, _ connection: Connection, at now: Instant) -> [Action] {
-        guard entries[id] != nil else { return [.close(connection)] }
+        guard var entry = entries[id], case .opening = entry.state else { return [.close(id, connection)] }
         opening -= 1
         counts.created += 1
         failuresInRow = 0
         opensAgainAt = nil
         lastFailure = nil
         let jitter = 1 + configuration.lifetimeJitter * (2 * random() - 1)
-        entries[id]?.expires = now.advanced(by: configuration.lifetime * jitter)
-        return makeAvailable(id, connection, isNew: true, at: now)
+        entry.expires = now.advanced(by: configuration.lifetime * jitter)
+        entries[id] = entry
+        return makeAvailable(id, entry, connection, isNew: true, at: now)
     }
 
     mutating func failedToOpen(_ id: Int, _ error: PostgresError, at now: Instant) -> [Action] {
-        guard entries.removeValue(forKey: id) != nil else { return [] }
+        guard case .opening = entries[id]?.state else { return [] }
+        entries[id] = nil
         opening -= 1
         counts.failures += 1
         failuresInRow += 1
@@ -118,8 +168,8 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
         opensAgainAt = now.advanced(by: backoff * (0.75 + 0.5 * random()))
         var actions: [Action] = []
         // Trying again won't make a wrong password right; but what is open can still serve those who wait.
-        if !error.isRetriable, entries.count == opening {
-            actions = waiters.removeAll().map { .fail($0, error) }
+        if !error.isRetriable, open == 0 {
+            actions = lines.removeAll(at: now).map { .fail($0, error) }
         }
         supply(at: now, &actions)
         drainIfClosed(&actions)
@@ -128,176 +178,81 @@ struct PoolStateMachine<Connection: Sendable, Waiter: Sendable>: ~Copyable {
 
     /// The borrower, or the health check, is done with it, and it is fit for the next.
     mutating func returned(_ id: Int, at now: Instant) -> [Action] {
-        switch entries[id]?.state {
-        case .leased(let connection): return makeAvailable(id, connection, at: now)
+        guard var entry = entries[id] else { return [] }
+        switch entry.state {
+        case .leased(let connection):
+            let demand = lines.demand
+            lines.gaveBack(entry.borrower)
+            return makeAvailable(id, entry, connection, hasUncapped: lines.demand > demand, at: now)
         case .checking(let connection):
             checking -= 1
-            return makeAvailable(id, connection, at: now)
-        case .opening, .idle, nil: return []
+            entry.isDoubted = false
+            entries[id] = entry
+            return makeAvailable(id, entry, connection, at: now)
+        case .rationed, .opening, .idle, .closing: return []
         }
     }
 
-    /// It broke, was closed, or isn't fit for anybody.
+    /// Its borrower has left something on it: it is sound, and fit for nobody.
+    mutating func spoilt(_ id: Int, by leftovers: Set<Leftover>, at now: Instant) -> [Action] {
+        guard let entry = entries[id], case .leased(let connection) = entry.state else { return [] }
+        lines.gaveBack(entry.borrower)
+        for leftover in leftovers { counts.unclean[leftover, default: 0] += 1 }
+        var actions: [Action] = []
+        close(id, connection, &actions)
+        supply(at: now, &actions)
+        return actions
+    }
+
+    /// It broke or doesn't answer; the others have to show that they are still there.
     mutating func lost(_ id: Int, at now: Instant) -> [Action] {
         guard let entry = entries[id] else { return [] }
         var actions: [Action] = []
         switch entry.state {
-        case .opening: return []
+        case .rationed, .opening, .closing: return []
         case .idle(let connection, _):
             idle.removeAll { $0 == id }
-            actions.append(.close(connection))
+            actions.append(.close(id, connection))
         case .checking(let connection):
             checking -= 1
-            actions.append(.close(connection))
-        case .leased(let connection): actions.append(.close(connection))
+            actions.append(.close(id, connection))
+        case .leased(let connection):
+            lines.gaveBack(entry.borrower)
+            actions.append(.close(id, connection))
         }
-        remove(id)
-        supply(at: now, &actions)
-        drainIfClosed(&actions)
-        return actions
-    }
-
-    // MARK: Time
-
-    /// Opens what the pool is to keep at least, from now on.
-    mutating func keepMinimum(at now: Instant) -> [Action] {
-        keepsMinimum = true
-        var actions: [Action] = []
-        supply(at: now, &actions)
-        return actions
-    }
-
-    mutating func tick(at now: Instant) -> [Action] {
-        if let wakesAt, wakesAt <= now { self.wakesAt = nil }
-        var actions: [Action] = []
-        for waiter in waiters.removeExpired(at: now) {
-            counts.timeouts += 1
-            actions.append(.fail(waiter, exhaustedError))
-        }
-        retire(at: now, &actions)
-        supply(at: now, &actions)
-        if let deadline = waiters.earliestDeadline { wake(at: deadline, &actions) }
-        return actions
-    }
-
-    mutating func close() -> [Action] {
-        guard !isClosed else { return [] }
-        isClosed = true
-        var actions: [Action] = waiters.removeAll().map { .fail($0, Self.closedError) }
-        for id in idle {
-            if case .idle(let connection, _) = entries[id]?.state { actions.append(.close(connection)) }
-            remove(id)
-        }
-        idle = []
-        drainIfClosed(&actions)
-        return actions
-    }
-
-    // MARK: The rules
-
-    private mutating func makeAvailable(
-        _ id: Int, _ connection: Connection, isNew: Bool = false, at now: Instant
-    ) -> [Action] {
-        guard let entry = entries[id] else { return [.close(connection)] }
-        var actions: [Action] = []
-        // A new connection serves once, however short its life.
-        if isClosed || (entry.expires <= now && !isNew) {
-            remove(id)
-            actions.append(.close(connection))
-            supply(at: now, &actions)
-            drainIfClosed(&actions)
-        } else if let waiter = waiters.popFirst() {
-            actions.append(.lend(lease(id, connection), to: waiter))
-        } else {
-            entries[id]?.state = .idle(connection, since: now)
-            idle.append(id)
-            wake(at: min(now.advanced(by: configuration.idleTimeout), entry.expires), &actions)
-        }
-        return actions
-    }
-
-    /// Sees to it that for everyone who waits a connection is on its way, as far as the maximum allows.
-    private mutating func supply(at now: Instant, _ actions: inout [Action]) {
-        guard !isClosed else { return }
-        while checking < waiters.count, let id = idle.popLast() {
-            guard let entry = entries[id], case .idle(let connection, let since) = entry.state else { continue }
-            if entry.expires <= now {
-                remove(id)
-                actions.append(.close(connection))
-            } else if since.advanced(by: configuration.healthCheckAfterIdle) > now, let waiter = waiters.popFirst() {
-                actions.append(.lend(lease(id, connection), to: waiter))
-            } else {
-                entries[id]?.state = .checking(connection)
-                checking += 1
-                actions.append(.check(Lease(id: id, connection: connection)))
-            }
-        }
-        let kept = keepsMinimum ? configuration.minimumIdle - idle.count : 0
-        let wanted = max(waiters.count - checking, kept)
-        // While the server refuses, one attempt at a time is enough to learn that it no longer does.
-        let limit = failuresInRow == 0 ? configuration.maximumOpening : 1
-        while opening < min(wanted, limit), entries.count < configuration.maximum {
-            if let opensAgainAt, opensAgainAt > now { return wake(at: opensAgainAt, &actions) }
-            actions.append(.open(nextID))
-            entries[nextID] = Entry(state: .opening, expires: now)
-            opening += 1
-            nextID += 1
-        }
-    }
-
-    /// Closes what was idle for too long or is too old, and asks to be woken for the next.
-    private mutating func retire(at now: Instant, _ actions: inout [Action]) {
-        var kept: [Int] = []
-        var surplus = idle.count - (keepsMinimum ? configuration.minimumIdle : 0)
-        for id in idle {
-            guard let entry = entries[id], case .idle(let connection, let since) = entry.state else { continue }
-            let idleUntil = since.advanced(by: configuration.idleTimeout)
-            if entry.expires <= now || (idleUntil <= now && surplus > 0) {
-                surplus -= 1
-                remove(id)
-                actions.append(.close(connection))
-            } else {
-                kept.append(id)
-                wake(at: idleUntil <= now ? entry.expires : min(idleUntil, entry.expires), &actions)
-            }
-        }
-        idle = kept
-    }
-
-    private mutating func lease(_ id: Int, _ connection: Connection) -> Lease {
-        entries[id]?.state = .leased(connection)
-        counts.acquisitions += 1
-        return Lease(id: id, connection: connection)
-    }
-
-    private mutating func remove(_ id: Int) {
         entries[id] = nil
         counts.destroyed += 1
+        doubtOthers(&actions)
+        supply(at: now, &actions)
+        drainIfClosed(&actions)
+        return actions
     }
 
-    private mutating func wake(at instant: Instant, _ actions: inout [Action]) {
-        guard wakesAt.map({ instant < $0 }) ?? true else { return }
-        wakesAt = instant
-        actions.append(.wake(at: instant))
+    /// The server has ended it too, or had time enough.
+    mutating func closed(_ id: Int, at now: Instant) -> [Action] {
+        guard case .closing = entries[id]?.state else { return [] }
+        entries[id] = nil
+        closing -= 1
+        var actions: [Action] = []
+        supply(at: now, &actions)
+        drainIfClosed(&actions)
+        return actions
     }
 
-    private func drainIfClosed(_ actions: inout [Action]) {
-        if isClosed && entries.isEmpty { actions.append(.drained) }
+    // MARK: A budget shared with other pools
+
+    /// Since when the connection has been idle that is idle the longest.
+    var idleSince: Instant? {
+        guard let id = idle.first, case .idle(_, let since) = entries[id]?.state else { return nil }
+        return since
     }
 
-    private static var closedError: PostgresError {
-        PostgresError(.poolClosed, "the pool is closed")
-    }
-
-    private var exhaustedError: PostgresError {
-        if let lastFailure { return lastFailure }
-        let all = statistics
-        return PostgresError(
-            .poolExhausted,
-            """
-            no connection of pool \(configuration.name) became free in time: \(all.leased) of \
-            \(configuration.maximum) are in use, \(all.opening) are being opened, and \(all.waiting) others wait; \
-            shorten the transactions, or raise the maximum
-            """)
+    /// Gives the connection up that is idle the longest.
+    mutating func giveUpIdle() -> [Action] {
+        guard let id = idle.first, case .idle(let connection, _) = entries[id]?.state else { return [] }
+        idle.removeFirst()
+        var actions: [Action] = []
+        close(id, connection, &actions)
+        return actions
     }
 }

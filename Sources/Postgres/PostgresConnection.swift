@@ -8,6 +8,7 @@ import Synchronization
 package final class PostgresConnection: Sendable {
     private let core: Mutex<ConnectionCore>
     private let flights = Atomic<UInt64>(0)
+    let leaseMark = LeaseMark()
     private let reactor: Reactor
     private let logger: Logger
 
@@ -20,7 +21,9 @@ package final class PostgresConnection: Sendable {
         self.reactor = reactor
         self.logger = logger
         let socket = wire.socket
-        core = Mutex(ConnectionCore(wire: wire, cacheCapacity: settings.statementCacheCapacity))
+        core = Mutex(
+            ConnectionCore(
+                wire: wire, cacheCapacity: settings.preparesStatements ? settings.statementCacheCapacity : 0))
         let registration = try reactor.register(fd: socket) { [weak self] readiness in
             self?.change { core, actions in core.ready(readiness, &actions) }
         }
@@ -91,10 +94,42 @@ package final class PostgresConnection: Sendable {
     /// The server's process, as `pg_stat_activity.pid` has it.
     package var serverProcess: Int32? { core.withLock { $0.serverProcess } }
 
+    /// Whether a pool may lend it to somebody else as it is.
+    func isFit(_ proof: LeaseProof) -> Bool { core.withLock { $0.isFit(proof) } }
+
     /// Ends the session; whatever is under way fails.
     package func close() {
+        close(then: nil)
+    }
+
+    /// The same; calls `ended` once the server has ended its side too, or had time enough.
+    func close(then ended: (@Sendable () -> Void)?) {
+        var permit: ConnectionPermit?
+        var farewell: Farewell?
         change { core, actions in
+            permit = core.permit
+            core.permit = nil
+            if permit != nil || ended != nil, let socket = core.socket {
+                farewell = Farewell(socket, reactor: reactor) { [permit] in
+                    permit?.release()
+                    ended?()
+                }
+            }
             core.lose(ServerError(sqlState: nil, message: "the connection was closed"), &actions)
+        }
+        if let farewell {
+            permit?.leave()
+            farewell.begin()
+        } else {
+            permit?.release()
+            ended?()
+        }
+    }
+
+    /// Hands the connection its right to be open, which it gives back when it is not any more.
+    func hold(_ permit: ConnectionPermit) {
+        change { core, actions in
+            if core.isOpen { core.permit = permit } else { actions.append(.release(permit)) }
         }
     }
 
@@ -105,17 +140,20 @@ package final class PostgresConnection: Sendable {
         }
     }
 
-    /// Makes the connection fit for somebody else, and says whether that worked; closes it where it takes too long.
-    func settle(within limit: Duration, _ completion: @escaping @Sendable (Bool) -> Void) {
+    /// Brings the connection to rest, and says whether it is fit for somebody else; closes it where that takes too long.
+    func settle(
+        _ proof: LeaseProof, customSettings: [String], within limit: Duration,
+        _ completion: @escaping @Sendable (Settlement.Outcome) -> Void
+    ) {
         let timer = reactor.schedule(after: limit) { [weak self] in
             self?.change { core, actions in
                 core.lose(ServerError(sqlState: nil, message: "it did not come to rest in time"), &actions)
             }
         }
         change { core, actions in
-            core.settle(&actions) { isClean in
+            core.settle(proof, customSettings: customSettings, &actions) { outcome in
                 timer.cancel()
-                completion(isClean)
+                completion(outcome)
             }
         }
     }
@@ -191,7 +229,8 @@ package final class PostgresConnection: Sendable {
     private func perform(_ action: ConnectionCore.Action) {
         switch action {
         case .resume(let waiter, let result): waiter.resume(with: result)
-        case .settled(let completion, let isClean): completion(isClean)
+        case .settled(let completion, let outcome): completion(outcome)
+        case .release(let permit): permit.release()
         case .closed(let action): action()
         case .deliver(let listener, let payload): listener.yield(payload)
         case .end(let listener, let error): listener.finish(throwing: error)
@@ -206,7 +245,7 @@ package final class PostgresConnection: Sendable {
                 if let failure = cancellation.send() {
                     logger.info("a statement could not be cancelled", metadata: ["reason": .string(failure)])
                 }
-                change { core, actions in core.cancelReachedServer(&actions) }
+                change { core, actions in core.cancelReachedServer(at: .now, &actions) }
             }
         }
     }

@@ -20,8 +20,8 @@ package struct PostgresError: Error {
     package struct Code: Hashable, Sendable {
         fileprivate enum Base: Hashable {
             case server(String)
-            case connectionLost, connectFailed, timeout, cancelled, poolExhausted, poolClosed, decoding,
-                rolledBack, unsupported, invalidSettings
+            case connectionLost, connectFailed, timeout, cancelled, poolExhausted, poolClosed, nestedAcquisition,
+                decoding, rolledBack, unsupported, invalidSettings
         }
 
         fileprivate let base: Base
@@ -39,6 +39,8 @@ package struct PostgresError: Error {
         /// No connection of the pool became free in time.
         package static let poolExhausted = Code(base: .poolExhausted)
         package static let poolClosed = Code(base: .poolClosed)
+        /// Whoever asked for a connection has one already, and could wait for itself for ever.
+        package static let nestedAcquisition = Code(base: .nestedAcquisition)
         /// The result isn't what the program takes it for.
         package static let decoding = Code(base: .decoding)
         /// COMMIT found a transaction that had failed before, and rolled it back.
@@ -85,7 +87,7 @@ package struct PostgresError: Error {
         case .connectionLost, .poolExhausted, .timeout: true
         case .connectFailed: sqlState.map(Self.isTransient) ?? true
         case .server(let sqlState): Self.isTransient(sqlState) || isStalePlan
-        case .cancelled, .poolClosed, .decoding, .rolledBack, .unsupported, .invalidSettings: false
+        case .cancelled, .poolClosed, .nestedAcquisition, .decoding, .rolledBack, .unsupported, .invalidSettings: false
         }
     }
 

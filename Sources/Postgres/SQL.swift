@@ -36,6 +36,13 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
         text += String(decoding: source[copied...], as: UTF8.self)
     }
 
+    /// The same parameters under another text, which must number them as this one does.
+    package func replacingText(with text: String) -> SQL {
+        var copy = self
+        copy.text = text
+        return copy
+    }
+
     fileprivate mutating func append(text more: String) {
         text += more
     }

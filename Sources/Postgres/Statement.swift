@@ -3,10 +3,15 @@ package struct Statement: Sendable {
     package let sql: SQL
     /// Whether the server keeps the parsed statement for the next time; not worth it where the text differs every time.
     package let prepare: Bool
+    /// Whether it sets something for the transaction alone, by its author's word and by its first word.
+    let isLocal: Bool
 
-    package init(_ sql: SQL, prepare: Bool = true) {
+    /// - Parameter isLocal: says of a `SET LOCAL` or `SET TRANSACTION` whose whole text is the program's own that it
+    ///   leaves nothing in the session; it has no effect on other statements.
+    package init(_ sql: SQL, prepare: Bool = true, isLocal: Bool = false) {
         self.sql = sql
         self.prepare = prepare
+        self.isLocal = isLocal && (sql.text.hasPrefix("SET LOCAL ") || sql.text.hasPrefix("SET TRANSACTION "))
     }
 
     /// Why the statement can't be sent at all.

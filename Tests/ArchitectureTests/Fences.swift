@@ -69,7 +69,9 @@ enum Fences {
     static func foreignSchemas(in tree: SourceTree) -> [String] {
         var found: [String] = []
         for context in tree.contexts {
-            for other in tree.contexts where other != context {
+            // The control plane is Identity's.
+            for other in tree.contexts + ["Control"]
+            where other != context && (context, other) != ("Identity", "Control") {
                 let schema = other.lowercased()
                 let inSwift = try! Regex(
                     "(?i)\\b(from|join|into|update|table|on|call|select)\\s+\\(?\(schema)\\.[a-z_]+")

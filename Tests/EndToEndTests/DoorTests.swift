@@ -1,16 +1,19 @@
 import DevStack
 import Foundation
+import Kernel
 import Postgres
 import TestSupport
 import Testing
 
 @Suite("At the door of a running server", .showsPrograms)
 struct DoorTests {
-    @Test("another tenant's identifiers answer exactly as identifiers that do not exist, on every route that takes one")
-    func foreignIdentifiers() async throws {
+    @Test(
+        "another tenant's identifiers answer exactly as identifiers that do not exist, on every route that takes one",
+        arguments: Tier.allCases)
+    func foreignIdentifiers(_ tier: Tier) async throws {
         try await Stack.with { stack in
             try await stack.serving { _ in
-                let (owner, stranger) = (try await stack.register(), try await stack.register())
+                let (owner, stranger) = (try await stack.register(on: tier), try await stack.register(on: tier))
                 // An administrator who has logged in: whatever is refused is refused for the identifier alone.
                 let http = stack.http.authorized(try await stranger.session(of: stack))
                 let order = try await owner.fulfilledOrder()

@@ -1,6 +1,7 @@
 import DevStack
 import Foundation
 import Kafka
+import Kernel
 import Logging
 import Postgres
 import TestSupport
@@ -27,18 +28,32 @@ struct Stack: Sendable {
         let broker = try EmbeddedBroker(
             topics: ["identity.tenant", "orders.order", "billing.invoice", "metering.usage"].map { TopicSpec($0) },
             logger: .silent)
+        let stack = Stack(database: database, broker: broker, port: try FreePort.find())
         do {
-            try await body(Stack(database: database, broker: broker, port: try FreePort.find()))
+            try await body(stack)
         } catch {
             await broker.close()
+            try? await Task { try await stack.dropSilos() }.value
             throw error
         }
         await broker.close()
+        try await stack.dropSilos()
+    }
+
+    /// Databases that tenants have to themselves don't go with the test's own.
+    private func dropSilos() async throws {
+        let silos = try await PostgresConnection.execute(
+            "SELECT p.database FROM control.placements p WHERE p.tier = 'silo'", at: database)
+        for silo in try silos.map({ try $0.decode(String.self) }) {
+            try await PostgresConnection.execute(
+                "DROP DATABASE IF EXISTS \(identifier: silo) WITH (FORCE)", at: database)
+        }
     }
 
     func environment(port: Int? = nil, logLevel: String = "info") -> [String: String] {
         [
             "ATRIUM_DATABASE_URL": database.user("atrium_app", password: "atrium").url,
+            "ATRIUM_PROVISIONER_DATABASE_URL": database.user("atrium_provisioner", password: "atrium").url,
             "ATRIUM_DATABASE_POOL_MAXIMUM": "8",
             "ATRIUM_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrapServers, "ATRIUM_KAFKA_TOPIC_PARTITIONS": "4",
             "ATRIUM_OPERATOR_KEY": Self.operatorKey, "ATRIUM_SECRET": Self.secret,
@@ -70,11 +85,17 @@ struct Stack: Sendable {
         let http: HTTP
     }
 
-    func register(_ slug: String = "t" + UUID().uuidString.prefix(8).lowercased()) async throws -> Tenant {
+    /// What is sold for each tier.
+    static let skus = [Tier.pool: "growth", .bridge: "scale", .silo: "enterprise"]
+
+    func register(
+        _ slug: String = "t" + UUID().uuidString.prefix(8).lowercased(), on tier: Tier = .pool
+    ) async throws -> Tenant {
         let reply = try await asOperator.post(
             "/api/v1/tenants",
             json: [
-                "slug": .string(slug), "name": "A tenant", "sku": "growth", "region": "eu-central",
+                "slug": .string(slug), "name": "A tenant", "sku": .string(Self.skus[tier] ?? ""),
+                "region": "eu-central",
                 "administrator": [
                     "email": .string("admin@\(slug).example"), "name": "Ada", "password": .string(Self.password),
                 ],

@@ -26,8 +26,8 @@ struct Backbone: Sendable {
     static let orders = ContextRole.app("orders")
     static let billing = ContextRole.app("billing")
 
-    static func with(_ body: @Sendable (Backbone) async throws -> Void) async throws {
-        try await TestDataPlane.with(maximum: 16) { plane in
+    static func with(tier: Tier = .pool, _ body: @Sendable (Backbone) async throws -> Void) async throws {
+        try await TestDataPlane.with(maximum: 16, tier: tier) { plane in
             let broker = try EmbeddedBroker(topics: [TopicSpec(ThingHappenedV1.topic, partitions: 4)], logger: .silent)
             do {
                 let signal = RelaySignal()
@@ -59,13 +59,16 @@ struct Backbone: Sendable {
         }
     }
 
-    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(5), producer: KafkaProducer) -> Relay {
-        var configuration = Relay.Configuration()
+    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(5), producer: KafkaProducer) throws
+        -> RelayFleet
+    {
+        var configuration = RelayConfiguration()
         configuration.lease = lease
         configuration.heartbeat = .milliseconds(100)
-        return Relay(
-            schema: "orders", dataPlane: plane.dataPlane, producer: producer, signal: signal ?? self.signal,
-            notices: OutboxNotices(pool: plane.pool, logger: .silent), configuration: configuration, logger: .silent)
+        return RelayFleet(
+            schema: "orders", in: { [plane] in plane.homes.databases }, dataPlane: plane.dataPlane, producer: producer,
+            signal: signal ?? self.signal, notices: OutboxNotices(pool: try plane.pool, logger: .silent),
+            configuration: configuration, logger: .silent)
     }
 
     func producer() throws -> KafkaProducer { try KafkaProducer(kafka, logger: .silent) }
@@ -73,7 +76,7 @@ struct Backbone: Sendable {
     /// Runs a relay while the body does.
     func relaying(_ body: @Sendable () async throws -> Void) async throws {
         let producer = try producer()
-        try await running([producer, relay(producer: producer)], body)
+        try await running([producer, try relay(producer: producer)], body)
     }
 
     func publish(_ number: Int, of aggregate: Identifier<Void>, as tenant: TenantContext) async throws {

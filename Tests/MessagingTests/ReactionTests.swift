@@ -64,7 +64,10 @@ struct ReactionTests {
     }
 
     private static func letters(_ backbone: Backbone) async throws -> [DeadLetter] {
-        try await DeadLetters(schema: "billing", dataPlane: backbone.plane.dataPlane, logger: .silent).list()
+        try await DeadLetters(
+            schema: "billing", dataPlane: backbone.plane.dataPlane, in: { backbone.plane.homes.databases },
+            logger: .silent
+        ).list()
     }
 
     @Test("takes effect once for an event that arrives five times")
@@ -190,7 +193,7 @@ struct ReactionTests {
             let producer = try backbone.producer()
             let replay = DeadLetterReplay(
                 context: Backbone.billing, subscriptions: [Self.subscription()], dataPlane: backbone.plane.dataPlane,
-                producer: producer, logger: .silent)
+                in: { backbone.plane.homes.databases }, producer: producer, logger: .silent)
             #expect(try await replay.replay(letter.id) == .processed)
             #expect(try await Self.effects(backbone) == 2)
             await #expect(throws: DeadLetterReplay.Failure.alreadyReplayed(letter.id)) {

@@ -95,9 +95,10 @@ struct RelayTests {
                     try backbone.outbox.enqueue(backbone.event(1, of: late, as: tenant), in: transaction)
                     // The row is written, its position drawn; the commit comes only after the other's.
                     _ = try await transaction.rowsWriting("SELECT 1")
-                    try await backbone.publish(1, of: early, as: tenant)
+                    // A task of its own: one that holds a connection is refused another.
+                    try await Task.detached { try await backbone.publish(1, of: early, as: tenant) }.value
                     // A relay that reads past the open transaction would have moved its cursor by now.
-                    backbone.signal.nudge()
+                    backbone.signal.nudge(backbone.plane.fleet.control)
                     try await Waiting.until("the relay has looked") {
                         let rows = try await backbone.plane.asSuperuser(
                             "SELECT owner IS NOT NULL FROM orders.outbox_cursor")
@@ -121,7 +122,7 @@ struct RelayTests {
                 SET owner = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 second'
                 """)
             let producer = try backbone.producer()
-            try await backbone.running([producer, backbone.relay(lease: .seconds(1), producer: producer)]) {
+            try await backbone.running([producer, try backbone.relay(lease: .seconds(1), producer: producer)]) {
                 try await backbone.publish(1, of: thing, as: tenant)
                 #expect(try await backbone.published(1).count == 1)
             }
@@ -135,7 +136,7 @@ struct RelayTests {
             let thing: Identifier<Void> = IdentifierSource.system.next()
             for round in 0..<3 {
                 let producers = [try backbone.producer(), try backbone.producer()]
-                let relays = producers.map { backbone.relay(RelaySignal(), producer: $0) }
+                let relays = try producers.map { try backbone.relay(RelaySignal(), producer: $0) }
                 let services: [any Service] = producers + relays
                 try await backbone.running(services) {
                     for number in 1...10 { try await backbone.publish(round * 10 + number, of: thing, as: tenant) }
@@ -182,7 +183,8 @@ struct RelayTests {
                 #expect(published.first?.key == Array(small.description.utf8))
             }
             let letters = try await DeadLetters(
-                schema: "orders", dataPlane: backbone.plane.dataPlane, logger: .silent
+                schema: "orders", dataPlane: backbone.plane.dataPlane, in: { backbone.plane.homes.databases },
+                logger: .silent
             ).list()
             #expect(letters.map(\.direction) == [.outgoing])
             #expect(letters.first?.tenantID == tenant.tenantID)

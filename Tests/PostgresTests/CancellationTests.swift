@@ -119,6 +119,22 @@ struct CancellationTests {
         }
     }
 
+    @Test("a request to stop that comes before the statement has begun is made again")
+    func earlyPursuit() async throws {
+        try await withConnection { connection in
+            for _ in 0..<40 {
+                let before = connection.roundTrips
+                let task = Task { try await connection.run("SELECT pg_sleep(60)") }
+                while connection.roundTrips == before { await Task.yield() }
+                task.cancel()
+                _ = try? await task.value
+                let served = try await connection.flight(
+                    [Statement("SELECT 1")], deadline: .now.advanced(by: .seconds(4)))
+                #expect(served.count == 1)
+            }
+        }
+    }
+
     @Test("an earlier deadline is kept though a later one was set first")
     func earlierDeadline() async throws {
         try await withConnection { connection in

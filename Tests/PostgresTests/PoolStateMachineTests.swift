@@ -25,7 +25,7 @@ struct PoolStateMachineTests {
             case .fail(let waiter, let error): "fail \(waiter) \(error.message.prefix(7))"
             case .open(let id): "open \(id)"
             case .check(let lease): "check \(lease.connection)"
-            case .close(let connection): "close \(connection)"
+            case .close(_, let connection): "close \(connection)"
             case .wake: nil
             case .drained: "drained"
             }
@@ -82,7 +82,7 @@ struct PoolStateMachineTests {
         // Who comes later doesn't overtake.
         let barging = pool.lendAtOnce(at: at(0))
         #expect(barging == nil)
-        let gone = pool.cancel(2)
+        let gone = pool.cancel(2, at: at(0))
         #expect(gone == "bob")
         let next = words(pool.returned(1, at: at(1)))
         #expect(next == ["lend c1 to cyd"])
@@ -210,14 +210,16 @@ struct PoolStateMachineTests {
             _ = pool.opened(number, "c\(number)", at: at(0))
         }
         _ = wait(&pool, "ann", id: 3)
-        let failed = words(pool.close())
+        let failed = words(pool.close(at: at(0)))
         #expect(failed == ["fail ann the poo"])
         let refused = wait(&pool, "bob", id: 4)
         #expect(refused == ["fail bob the poo"])
         let first = words(pool.returned(1, at: at(1)))
         #expect(first == ["close c1"])
         let last = words(pool.lost(2, at: at(1)))
-        #expect(last == ["close c2", "drained"])
+        #expect(last == ["close c2"])
+        let drained = words(pool.closed(1, at: at(1)))
+        #expect(drained == ["drained"])
     }
 
     @Test("what comes after a connection was given up changes nothing")

@@ -66,7 +66,7 @@ struct PoolTests {
         try await withPool(configuration) { pool in
             try await Waiting.until("a connection is open") { (try? await pool.run("SELECT 1")) != nil }
             let before = pool.statistics.timeouts
-            try await pool.withConnection { _ in
+            try await pool.whileLent {
                 let error = try await postgresError { _ = try await pool.run("SELECT 1") }
                 #expect(error.code == .poolExhausted && error.isRetriable)
                 #expect(error.message.contains("1 of 1"))
@@ -79,7 +79,7 @@ struct PoolTests {
     @Test("the caller's own deadline counts where it is the nearer one")
     func ownDeadline() async throws {
         try await withPool(PoolConfiguration(name: "deadline", maximum: 1)) { pool in
-            try await pool.withConnection { _ in
+            try await pool.whileLent {
                 let error = try await postgresError {
                     try await pool.withConnection(deadline: .now.advanced(by: .milliseconds(20))) { _ in }
                 }
@@ -91,7 +91,7 @@ struct PoolTests {
     @Test("ten thousand who gave up waiting leave nothing behind")
     func cancelledWaiters() async throws {
         try await withPool(PoolConfiguration(name: "crowd", maximum: 1)) { pool in
-            try await pool.withConnection { _ in
+            try await pool.whileLent {
                 await withTaskGroup(of: Void.self) { group in
                     for _ in 1...10_000 { group.addTask { try? await pool.withConnection { _ in } } }
                     try? await Waiting.until("all wait") { pool.statistics.waiting == 10_000 }
@@ -161,6 +161,23 @@ struct PoolTests {
         try await withPool(configuration) { pool in
             _ = try await pool.run("SELECT 1")
             try await Waiting.until("the idle one is closed") { pool.statistics.open == 0 }
+        }
+    }
+
+    @Test("a connection is replaced only once the server has ended it")
+    func replacement() async throws {
+        var configuration = PoolConfiguration(name: "replaced", maximum: 1)
+        configuration.lifetime = .zero
+        try await withPool(configuration) { pool in
+            for _ in 1...100 {
+                let seen = try await pool.run(
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND backend_type = 'client backend'
+                    """)[0][0].decode(Int.self)
+                #expect(seen == 1)
+            }
+            #expect(pool.statistics.created == 100)
         }
     }
 

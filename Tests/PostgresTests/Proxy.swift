@@ -17,7 +17,13 @@ final class Proxy: Sendable {
         var swallowed = 0
         var accepted = 0
         var clients: Set<Int32> = []
+        /// At which turn of the client all connections are cut, and whether the server hears of that turn.
+        var cut: (turn: Int, afterServer: Bool)?
     }
+
+    private let doors = NSCondition()
+    /// Connections after this one are accepted, and led nowhere until they are let in.
+    private let lastLetIn = Mutex(Int.max)
 
     let port: Int
     private let listener: Int32
@@ -70,6 +76,35 @@ final class Proxy: Sendable {
         state.withLock { $0.swallowed = .max }
     }
 
+    /// Cuts every connection at the client's `turn`, counted from now: before the server gets what was said, or before
+    /// the client gets the answer.
+    func cut(atTurn turn: Int, afterServer: Bool) {
+        state.withLock { state in
+            state.counts = Counts()
+            state.serverSpokeLast = true
+            state.cut = (turn, afterServer)
+        }
+    }
+
+    /// From now on new connections have to wait for `letIn()`.
+    func holdNewcomers() {
+        let accepted = state.withLock { $0.accepted }
+        lastLetIn.withLock { $0 = accepted }
+    }
+
+    func letIn() {
+        doors.lock()
+        lastLetIn.withLock { $0 = .max }
+        doors.broadcast()
+        doors.unlock()
+    }
+
+    private func waitAtTheDoor(_ number: Int) {
+        doors.lock()
+        while lastLetIn.withLock({ $0 }) < number { doors.wait() }
+        doors.unlock()
+    }
+
     private func serve(_ client: Int32) {
         let number = state.withLock { state in
             state.accepted += 1
@@ -84,6 +119,7 @@ final class Proxy: Sendable {
             }
         }
         Thread.detachNewThread { [self] in
+            waitAtTheDoor(number)
             if isConnected { pump(number, client, server) }
             state.withLock { state in
                 state.clients.remove(client)
@@ -104,7 +140,7 @@ final class Proxy: Sendable {
             for side in 0...1 where waiting[side].revents != 0 {
                 let count = read(waiting[side].fd, &buffer, buffer.count)
                 guard count > 0 else { return }
-                let isSwallowed = state.withLock { state in
+                let (isSwallowed, isCut) = state.withLock { state in
                     if side == 0 {
                         let segments = dataSegments(client)
                         state.counts.writes += segments - seen
@@ -112,8 +148,12 @@ final class Proxy: Sendable {
                         if state.serverSpokeLast { state.counts.turns += 1 }
                     }
                     state.serverSpokeLast = side == 1
-                    return number <= state.swallowed
+                    let isCut =
+                        state.cut.map { state.counts.turns >= $0.turn && $0.afterServer == (side == 1) } ?? false
+                    if isCut { state.cut = nil }
+                    return (number <= state.swallowed, isCut)
                 }
+                if isCut { return }
                 if !isSwallowed, send(waiting[1 - side].fd, buffer, count, Int32(MSG_NOSIGNAL)) < 0 { return }
             }
         }

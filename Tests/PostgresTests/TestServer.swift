@@ -1,5 +1,6 @@
 import Logging
 import Postgres
+import Synchronization
 import TestSupport
 
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -51,6 +52,29 @@ extension PostgresPool {
         try await withConnection { try await $0.flight(statements.map { Statement($0) }, deadline: soon) }
     }
 
+    /// Runs `body` while another task has a connection of the pool.
+    func whileLent(for borrower: PoolBorrower = .system, _ body: () async throws -> Void) async throws {
+        let (lent, done) = (Gate(), Gate())
+        let holder = Task {
+            do {
+                try await self.withConnection(for: borrower) { _ in
+                    await lent.open()
+                    await done.pass()
+                }
+            } catch {
+                await lent.open()
+                throw error
+            }
+        }
+        await lent.pass()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+        await done.open()
+        try await holder.value
+        try outcome.get()
+        try await comeToRest()
+    }
+
     /// Waits until nobody has a connection any more.
     func comeToRest() async throws {
         try await Waiting.until("the pool is at rest, not \(statistics)") {
@@ -89,4 +113,24 @@ actor Gate {
         if isOpen { return }
         await withCheckedContinuation { waiters.append($0) }
     }
+}
+
+/// A number that several tasks change.
+final class Count: Sendable {
+    private let number = Atomic<Int>(0)
+
+    var value: Int { number.load(ordering: .sequentiallyConsistent) }
+
+    @discardableResult
+    func add(_ more: Int) -> Int { number.add(more, ordering: .sequentiallyConsistent).newValue }
+    func raise(to other: Int) { number.max(other, ordering: .sequentiallyConsistent) }
+}
+
+/// Words that several tasks write down.
+final class Notes: Sendable {
+    private let words = Mutex<[String]>([])
+
+    var all: [String] { words.withLock { $0 } }
+
+    func append(_ word: String) { words.withLock { $0.append(word) } }
 }

@@ -66,19 +66,27 @@ struct UnitOfWorkTests {
     func staleVersion() async throws {
         try await TestDataPlane.with { plane in
             let tenant = TenantContext.test()
-            for keys in [[], ["a", "b"]] {
-                for key in keys {
+            for count in [0, 2] {
+                for _ in 0..<count {
+                    let id: Identifier<Void> = IdentifierSource.system.next()
                     try await plane.dataPlane.write(tenant, as: Self.orders) {
-                        $0.enqueue(Self.receipt(key), in: "orders")
+                        $0.enqueue(
+                            """
+                            INSERT INTO orders.orders (tenant_id, id, customer_id, currency, state, total_minor, \
+                            created_at, updated_at, version)
+                            VALUES (\(tenant.tenantID), \(id), \(id), 'EUR', 'draft', 1, now(), now(), 1)
+                            """)
                     }
                 }
                 await #expect(throws: StaleVersion.self) {
-                    try await plane.dataPlane.crossTenant(
-                        as: .worker("orders"), for: tenant, reason: "test"
-                    ) { $0.enqueueExpectingOne("DELETE FROM orders.receipts WHERE tenant_id = \(tenant.tenantID)") }
+                    try await plane.dataPlane.write(tenant, as: Self.orders) {
+                        $0.enqueueExpectingOne(
+                            "UPDATE orders.orders SET version = 2 WHERE tenant_id = \(tenant.tenantID)")
+                    }
                 }
-                let left = try await plane.asSuperuser("SELECT count(*) FROM orders.receipts")[0].decode(Int64.self)
-                #expect(left == Int64(keys.count))
+                let left = try await plane.asSuperuser("SELECT count(*) FROM orders.orders WHERE version = 1")[0]
+                    .decode(Int64.self)
+                #expect(left == Int64(count))
             }
         }
     }
@@ -148,11 +156,13 @@ struct UnitOfWorkTests {
                 "UPDATE orders.receipts SET created_at = now() - interval '25 h' WHERE key = 'old'")
             try await plane.asSuperuser(
                 """
-                INSERT INTO identity.operator_receipts
+                INSERT INTO control.operator_receipts
                 (key, sealed_fingerprint, status, header_names, header_values, body, created_at)
                 VALUES ('old', '', 201, '{}', '{}', '', now() - interval '25 h'), ('young', '', 201, '{}', '{}', '', now())
                 """)
-            let expiry = ReceiptExpiry(schemas: ["orders", "identity"], dataPlane: plane.dataPlane, logger: .silent)
+            let expiry = ReceiptExpiry(
+                schemas: ["orders", "control"], dataPlane: plane.dataPlane, in: { plane.homes.databases },
+                logger: .silent)
             #expect(try await expiry.deleteExpired(at: WallClock.system.now()) == 2)
             let store = ReceiptStore(plane.dataPlane, as: Self.orders)
             #expect(try await store.find("old", of: tenant) == nil)

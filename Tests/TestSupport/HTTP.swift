@@ -28,6 +28,11 @@ package struct HTTP: Sendable {
 
     package func authorized(_ token: String) -> HTTP { with(["Authorization": "Bearer \(token)"]) }
 
+    /// The token that requests are authorized with.
+    package var bearer: String? {
+        headers["Authorization"].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
+    }
+
     package func get(_ path: String, headers: [String: String] = [:]) async throws -> HTTPReply {
         try await send("GET", path, headers: headers)
     }

@@ -64,6 +64,7 @@ package final class PostgresServer: Sendable {
         let source = try await prepared(template)
         let name = "test_\(counter.add(1, ordering: .relaxed).newValue)"
         _ = try await instance.execute("CREATE DATABASE \(name) TEMPLATE \(source)")
+        for right in template.rights(name) { _ = try await instance.execute(right) }
         return TestDatabase(address: address.database(name), server: self)
     }
 
@@ -119,10 +120,16 @@ package final class PostgresServer: Sendable {
 package struct DatabaseTemplate: Sendable {
     let name: String
     let prepare: (@Sendable (PostgresAddress) async throws -> Void)?
+    /// The rights on the database itself, which a copy does not have from its template.
+    var rights: @Sendable (_ database: String) -> [String] = { _ in [] }
 
     /// `prepare` fills the database it is handed and closes every connection it opened; `name` is a plain SQL word.
-    package init(_ name: String, prepare: @escaping @Sendable (PostgresAddress) async throws -> Void) {
+    package init(
+        _ name: String, rights: @escaping @Sendable (_ database: String) -> [String] = { _ in [] },
+        prepare: @escaping @Sendable (PostgresAddress) async throws -> Void
+    ) {
         self.name = name
+        self.rights = rights
         self.prepare = prepare
     }
 

@@ -7,13 +7,21 @@ package import Tenancy
 
 extension DatabaseTemplate {
     /// Every context's schema, and a password for `atrium_app`.
-    package static let migrated = DatabaseTemplate("atrium_migrated") { try await migrate($0) }
+    package static let migrated = DatabaseTemplate(
+        "atrium_migrated", rights: { DatabasePreparation.rights(on: $0).map(\.text) }
+    ) { try await migrate($0) }
 
     /// Makes the same of a database that is there already.
     package static func migrate(_ address: PostgresAddress) async throws {
-        let files = try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
-        try await Migrator(files, administrator: ConnectionSettings(address.url), logger: .silent).run()
-        try await PostgresConnection.execute("ALTER ROLE atrium_app PASSWORD 'atrium'", at: address)
+        let administrator = try ConnectionSettings(address.url)
+        _ = try await Migrator(
+            TestDataPlane.files(), administrator: administrator, contextKey: TestDataPlane.contextKey, logger: .silent
+        ).run(control: true)
+        try await SiloTemplate(TestDataPlane.files(), contextKey: TestDataPlane.contextKey, logger: .silent)
+            .ensure(administrator: administrator)
+        for role in ["atrium_app", "atrium_provisioner"] {
+            try await PostgresConnection.execute("ALTER ROLE \(identifier: role) PASSWORD 'atrium'", at: address)
+        }
     }
 }
 
@@ -42,31 +50,67 @@ extension PostgresConnection {
 }
 
 /// A database with every context's schema, reached as the server reaches it.
+///
+/// Tenants need no registration: each lives in the tier that the test asked for, from the moment it is first used.
 package struct TestDataPlane: Sendable {
     package let dataPlane: DataPlane
-    package let pool: PostgresPool
+    package let fleet: DatabaseFleet
     package let database: TestDatabase
+    package let homes: TestHomes
+
+    /// Of the control plane's database.
+    package var pool: PostgresPool {
+        get throws { try fleet.database(fleet.control).primary }
+    }
+
+    package static let secret = Array("a secret that is long enough for the tests".utf8)
+    package static let contextKey = ContextKey(secret: secret)
+
+    package static func files() throws -> MigrationFiles {
+        try MigrationFiles(directory: Places.packageRoot.appending(path: "schemas/sql"))
+    }
 
     package static func with<Result: Sendable>(
-        maximum: Int = 8, _ body: @Sendable (TestDataPlane) async throws -> Result
+        maximum: Int = 8, tier: Tier = .pool, _ body: @Sendable (TestDataPlane) async throws -> Result
     ) async throws -> Result {
         try await PostgresServer.withDatabase(.migrated) { database in
-            try await with(database, maximum: maximum, body)
+            try await with(database, maximum: maximum, tier: tier, body)
         }
     }
 
     package static func with<Result: Sendable>(
-        _ database: TestDatabase, maximum: Int = 8, _ body: @Sendable (TestDataPlane) async throws -> Result
+        _ database: TestDatabase, maximum: Int = 8, tier: Tier = .pool, replicas: [PostgresAddress] = [],
+        _ body: @Sendable (TestDataPlane) async throws -> Result
     ) async throws -> Result {
-        let login = database.address.user("atrium_app", password: "atrium")
-        let pool = PostgresPool(
-            try ConnectionSettings(login.url), PoolConfiguration(name: "test", maximum: maximum), logger: .silent)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await pool.run() }
+        let fleet = DatabaseFleet(
+            servers: [try database.server(replicas: replicas)],
+            pools: PoolConfiguration(name: "test", maximum: maximum),
+            logger: .silent)
+        let homes = TestHomes(tier: tier, fleet: fleet, files: try files())
+        let plane = DataPlane(fleet: fleet, locator: homes, signer: ContextSigner(contextKey))
+        let outcome: Swift.Result<Result, any Error> = await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await fleet.run() }
             defer { group.cancelAll() }
-            return try await body(
-                TestDataPlane(dataPlane: DataPlane(pool: pool), pool: pool, database: database))
+            do {
+                return .success(
+                    try await body(TestDataPlane(dataPlane: plane, fleet: fleet, database: database, homes: homes)))
+            } catch {
+                return .failure(error)
+            }
         }
+        // Apart from the test's task, which may be cancelled by now.
+        await Task { await homes.demolish() }.value
+        return try outcome.get()
+    }
+
+    /// The same databases with the tenants that are registered, as the program has them.
+    package func registered() throws -> (plane: DataPlane, directory: TenantDirectory, builder: TenantBuilder) {
+        let signer = ContextSigner(Self.contextKey)
+        let directory = TenantDirectory(fleet: fleet, signer: signer, logger: .silent)
+        return (
+            DataPlane(fleet: fleet, locator: directory, signer: signer), directory,
+            TenantBuilder(fleet: fleet, files: try Self.files(), contextKey: Self.contextKey, logger: .silent)
+        )
     }
 
     /// A look past every fence.

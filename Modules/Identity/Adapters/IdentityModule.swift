@@ -9,6 +9,8 @@ package import Web
 /// Identity as the program sees it.
 package struct IdentityModule: Sendable {
     package static let context = ContextRole.identity
+    /// What it tells others of is the control plane's.
+    package static let backbone = ContextRole.control
     package static let published: [any IntegrationEvent.Type] = [
         TenantRegisteredV1.self, TenantSuspendedV1.self, TenantReactivatedV1.self,
     ]
@@ -18,12 +20,14 @@ package struct IdentityModule: Sendable {
     package let authenticator: BearerAuthenticator
 
     /// - Parameters:
+    ///   - outbox: of the control plane, which tells of tenants.
     ///   - secret: at least 32 random bytes, the same in every process and not in the database; it encrypts what must
     ///     not be read from a copy of the database.
     ///   - issuer: who session tokens say made them.
     ///   - audience: whom session tokens say they are for; a token for another audience is refused.
     package init(
-        dataPlane: DataPlane, outbox: Outbox, secret: [UInt8], issuer: String, audience: String,
+        dataPlane: DataPlane, directory: TenantDirectory, builder: TenantBuilder, outbox: Outbox, secret: [UInt8],
+        issuer: String, audience: String,
         identifiers: IdentifierSource = .system, clock: WallClock = .system, logger: Logger
     ) throws {
         guard secret.count >= Self.shortestSecret else { throw SecretTooShort(bytes: secret.count) }
@@ -33,7 +37,8 @@ package struct IdentityModule: Sendable {
             store: PostgresSigningKeys(dataPlane: dataPlane, seal: seal, identifiers: identifiers, logger: logger),
             scope: TokenScope(issuer: issuer, audience: audience), clock: clock)
         let parts = IdentityParts(
-            dataPlane: dataPlane, outbox: outbox,
+            dataPlane: dataPlane, directory: directory, builder: builder, outbox: outbox, seal: seal,
+            secrets: SystemSecrets(secret: secret),
             operatorReceipts: OperatorReceipts(dataPlane: dataPlane, seal: seal, logger: logger),
             passwords: try Argon2idPasswords(), keys: keys, callers: callers, identifiers: identifiers, clock: clock)
         authenticator = BearerAuthenticator(

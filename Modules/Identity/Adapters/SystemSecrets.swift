@@ -3,9 +3,20 @@ import Identity
 
 /// Secrets from the system's own random numbers.
 struct SystemSecrets: SecretSource {
+    /// The installation's secret, where something is derived from it.
+    var secret: [UInt8] = []
+
     func next(count: Int) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         return (0..<count).map { _ in generator.next() }
+    }
+
+    /// HKDF (RFC 5869).
+    func derive(from salt: [UInt8], count: Int) -> [UInt8] {
+        let key = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: secret), salt: salt, info: Array("atrium first api key".utf8),
+            outputByteCount: count)
+        return key.withUnsafeBytes { Array($0) }
     }
 
     func digest(_ secret: [UInt8]) -> [UInt8] {

@@ -55,7 +55,7 @@ struct Dev: AsyncParsableCommand {
     ) async throws {
         var settings = SettingsReader(try await ServerConfiguration.reader(file: nil))
         guard let schemas = settings.folder("schemas") else { throw ConfigurationMistakes(settings.mistakes) }
-        let database = DevDatabase(cluster: cluster, password: secrets.databasePassword, logger: telemetry.logger)
+        let database = DevDatabase(cluster: cluster, secrets: secrets, logger: telemetry.logger)
         try await steps.step("Migrating the database") {
             try await database.prepare(MigrationFiles(directory: schemas.appending(path: "sql")))
         }
@@ -76,14 +76,15 @@ struct Dev: AsyncParsableCommand {
         broker: EmbeddedBroker, schemas: URL, telemetry: ProcessTelemetry, steps: StepPrinter
     ) async throws {
         var configuration = ServerConfiguration(
-            database: try database.loginSettings(), kafka: broker.bootstrapServers, operatorKey: secrets.operatorKey,
+            servers: [try database.server()], kafka: broker.bootstrapServers, operatorKey: secrets.operatorKey,
             secret: Array(secrets.secret.utf8), schemas: schemas)
         configuration.port = port
         configuration.publicURL = "http://127.0.0.1:\(port)"
         configuration.topicPartitions = 4
         let server = Server(configuration: configuration, metrics: telemetry.metrics, logger: telemetry.logger)
+        // For looking at what modules declare: it opens no connection.
         let modules = try Modules(
-            configuration, dataPlane: DataPlane.unconnected(configuration.database), logger: telemetry.logger)
+            configuration, DataServices(configuration, logger: telemetry.logger), logger: telemetry.logger)
         for topic in modules.topics {
             try broker.create(TopicSpec(topic, partitions: configuration.topicPartitions))
         }

@@ -45,7 +45,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 print("id\tcontext\tfailed at\ttenant\ttype\treaction\tattempts\treason")
                 for module in tools.modules.loaded where context == nil || module.context.schema == context {
                     let letters = DeadLetters(
-                        schema: module.context.schema, dataPlane: tools.dataPlane, logger: tools.logger)
+                        schema: module.backbone.schema, dataPlane: tools.data.plane,
+                        in: tools.data.databases(of: module.backbone.schema), logger: tools.logger)
                     for letter in try await letters.list(
                         tenant: tenant.flatMap { TenantID($0) }, includingReplayed: all, limit: limit)
                     {
@@ -86,8 +87,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     throw ValidationError("this configuration does not run \(context)")
                 }
                 let replay = DeadLetterReplay(
-                    context: module.context, subscriptions: module.subscriptions, dataPlane: tools.dataPlane,
-                    producer: tools.producer, logger: tools.logger)
+                    context: module.backbone, subscriptions: module.subscriptions, dataPlane: tools.data.plane,
+                    in: tools.data.databases(of: module.backbone.schema), producer: tools.producer, logger: tools.logger
+                )
                 for id in ids.compactMap({ UUID(uuidString: $0) }) {
                     print("\(id.canonical)\t\(try await replay.replay(id))")
                 }
@@ -98,7 +100,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
 /// What a command needs that works on events without serving.
 private struct EventTools: Sendable {
-    let dataPlane: DataPlane
+    let data: DataServices
     let producer: KafkaProducer
     let modules: Modules
     let logger: Logger
@@ -107,18 +109,16 @@ private struct EventTools: Sendable {
         let configuration = try ServerConfiguration(try await ServerConfiguration.reader(file: config))
         let telemetry = ProcessTelemetry.bootstrap(LogConfiguration(level: .warning, format: .text))
         defer { telemetry.flush() }
-        let pool = PostgresPool(
-            configuration.database, PoolConfiguration(name: "events", maximum: 2), logger: telemetry.logger)
+        let data = try DataServices(configuration, poolMaximum: 2, logger: telemetry.logger)
         let producer = try KafkaProducer(
             KafkaSettings(bootstrapServers: configuration.kafka), logger: telemetry.logger)
-        let dataPlane = DataPlane(pool: pool)
-        let modules = try Modules(configuration, dataPlane: dataPlane, logger: telemetry.logger)
+        let modules = try Modules(configuration, data, logger: telemetry.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await pool.run() }
+            group.addTask { try await data.fleet.run() }
             group.addTask { try await producer.run() }
             defer { group.cancelAll() }
             try await body(
-                EventTools(dataPlane: dataPlane, producer: producer, modules: modules, logger: telemetry.logger))
+                EventTools(data: data, producer: producer, modules: modules, logger: telemetry.logger))
         }
     }
 }

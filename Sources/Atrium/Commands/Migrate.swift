@@ -20,15 +20,19 @@ struct Migrate: AsyncParsableCommand {
         let administrator = settings.required(
             "admin.database.url", "postgresql://postgres:…@host/atrium, an administrator's login"
         ).flatMap { settings.connection("admin.database.url", $0) }
+        let secret = settings.secret("secret", minimum: 32)
         let schemas = settings.folder("schemas")
         let log = settings.log()
-        guard settings.mistakes.isEmpty, let administrator, let schemas else {
+        guard settings.mistakes.isEmpty, let administrator, let schemas, let secret else {
             throw ConfigurationMistakes(settings.mistakes)
         }
         let telemetry = ProcessTelemetry.bootstrap(log)
         defer { telemetry.flush() }
         let files = try MigrationFiles(directory: schemas.appending(path: "sql"))
-        let applied = try await Migrator(files, administrator: administrator, logger: telemetry.logger).run()
+        let applied = try await Migrator(
+            files, administrator: administrator, contextKey: ContextKey(secret: Array(secret.utf8)),
+            logger: telemetry.logger
+        ).run(control: true)
         print(applied.isEmpty ? "nothing to do" : "applied \(applied.count) of \(files.files.count) files")
     }
 }

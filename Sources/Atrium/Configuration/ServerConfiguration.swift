@@ -4,6 +4,7 @@ import Kernel
 import Logging
 import Postgres
 import SystemPackage
+import Tenancy
 
 /// Everything that `atrium serve` can be told, checked as a whole.
 struct ServerConfiguration: Sendable {
@@ -11,8 +12,13 @@ struct ServerConfiguration: Sendable {
     var port = 8080
     /// Where others reach this server: the issuer of its tokens.
     var publicURL = "http://127.0.0.1:8080"
-    var database: ConnectionSettings
+    /// The first holds the control plane.
+    var servers: [ServerSettings]
     var poolMaximum = 24
+    /// How many connections this process may have open in all.
+    var connections = 90
+    /// Whether a pooler such as PgBouncer hands each transaction to another server process.
+    var throughPooler = false
     var kafka: String
     /// librdkafka's properties for TLS and SASL.
     var kafkaProperties: [String: String] = [:]
@@ -46,6 +52,11 @@ enum ProcessRole: String, Sendable, CaseIterable {
 }
 
 extension ServerConfiguration {
+    /// The name of the server that ATRIUM_DATABASE_URL leads to.
+    static let home = "home"
+
+    var database: ConnectionSettings { servers[0].primary }
+
     /// Reads the environment (`ATRIUM_…`) first and the file, where one is given, second; a mistake in one setting
     /// doesn't hide the mistakes in the others.
     init(_ reader: ConfigReader, overriding options: Overrides = Overrides()) throws(ConfigurationMistakes) {
@@ -57,6 +68,11 @@ extension ServerConfiguration {
             ?? settings.number("port", default: 8080, in: 1...65_535)
         let database = settings.required("database.url", "postgresql://atrium_app:…@host/atrium")
             .flatMap { settings.connection("database.url", $0) }
+        let replicas = settings.connections("database.replicas")
+        let provisioner = settings.connection("provisioner.database.url")
+        let further = settings.furtherServers()
+        let connections = settings.number("database.connections", default: 90, in: 1...10_000)
+        let throughPooler = settings.flag("database.pooler", default: false)
         let poolMaximum = settings.number("database.pool.maximum", default: 24, in: 1...1000)
         let kafka = settings.required("kafka.bootstrap.servers", "host:port, …")
         let kafkaProperties = settings.kafkaProperties()
@@ -78,7 +94,11 @@ extension ServerConfiguration {
             throw ConfigurationMistakes(settings.mistakes)
         }
         self.init(
-            host: host, port: port, publicURL: publicURL, database: database, poolMaximum: poolMaximum, kafka: kafka,
+            host: host, port: port, publicURL: publicURL,
+            servers: [
+                ServerSettings(name: Self.home, primary: database, replicas: replicas, provisioner: provisioner)
+            ] + further,
+            poolMaximum: poolMaximum, connections: connections, throughPooler: throughPooler, kafka: kafka,
             kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication,
             operatorKey: operatorKey,
             secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas, log: log)

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Logging
 import Postgres
+import Tenancy
 
 /// Reads settings one by one and collects what is wrong with them.
 struct SettingsReader {
@@ -35,14 +36,15 @@ struct SettingsReader {
 
     private static let known: Set<String> = Set(
         """
-        HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL_MAXIMUM ADMIN_DATABASE_URL KAFKA_BOOTSTRAP_SERVERS \
+        HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL_MAXIMUM DATABASE_REPLICAS DATABASE_CONNECTIONS DATABASE_POOLER ADMIN_DATABASE_URL \
+        PROVISIONER_DATABASE_URL SERVERS KAFKA_BOOTSTRAP_SERVERS \
         KAFKA_TOPIC_PARTITIONS KAFKA_TOPIC_REPLICATION OPERATOR_KEY SECRET CONTEXTS ROLES SCHEMAS KAFKA KAFKA_SECURITY_PROTOCOL KAFKA_CA_LOCATION KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME \
         KAFKA_SASL_PASSWORD LOG_LEVEL LOG_FORMAT URL REPLICA_URL ENV PYTHON
         """.split(separator: " ").map { "ATRIUM_" + $0 })
 
     /// What `dev.env` and `atrium dev` use under the same prefix.
     private static let tools = [
-        "ATRIUM_DEV_", "ATRIUM_TENANT_",
+        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_",
     ]
 
     func text(_ key: String, default fallback: String) -> String {
@@ -121,6 +123,54 @@ struct SettingsReader {
             mistake(key, "is not a PostgreSQL URL such as postgresql://user:password@host:5432/database")
             return nil
         }
+    }
+
+    /// The same where the setting may be absent.
+    mutating func connection(_ key: String) -> ConnectionSettings? {
+        value(key).flatMap { connection(key, $0) }
+    }
+
+    /// Several, with spaces between them.
+    mutating func connections(_ key: String) -> [ConnectionSettings] {
+        (value(key) ?? "").split(separator: " ").compactMap { connection(key, String($0)) }
+    }
+
+    mutating func flag(_ key: String, default fallback: Bool) -> Bool {
+        guard let text = value(key) ?? reader.bool(forKey: ConfigKey(key)).map({ $0 ? "true" : "false" }) else {
+            return fallback
+        }
+        guard let flag = Bool(text) else {
+            mistake(key, "is “\(text)”; it takes true or false")
+            return fallback
+        }
+        return flag
+    }
+
+    /// Servers beside the first: `ATRIUM_SERVERS` names them, `ATRIUM_SERVER_<NAME>_URL` and so on tell where they are.
+    mutating func furtherServers() -> [ServerSettings] {
+        var servers: [ServerSettings] = []
+        for name in (value("servers") ?? "").split(whereSeparator: { $0 == " " || $0 == "," }).map(String.init) {
+            guard name != ServerConfiguration.home, name.utf8.count <= 40,
+                name.utf8.first.map({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }) == true,
+                name.utf8.allSatisfy({ byte in
+                    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "-")
+                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                }), !servers.contains(where: { $0.name == name })
+            else {
+                mistake(
+                    "servers", "names “\(name)”; a name is a-z, 0-9 and hyphens, not \(ServerConfiguration.home), once")
+                continue
+            }
+            let key = "server.\(name.replacing("-", with: "."))"
+            guard let url = required("\(key).url", "postgresql://atrium_app:…@host/postgres"),
+                let primary = connection("\(key).url", url)
+            else { continue }
+            servers.append(
+                ServerSettings(
+                    name: name, primary: primary, replicas: connections("\(key).replicas"),
+                    provisioner: connection("\(key).provisioner.url")))
+        }
+        return servers
     }
 
     /// The folder `schemas`: as told, in the working folder, or above the executable.

@@ -11,12 +11,23 @@ struct DevDatabase: Sendable {
     static let name = "atrium"
 
     let cluster: EmbeddedPostgres
-    let password: String
+    let secrets: DevSecrets
     let logger: Logger
 
-    var login: PostgresAddress { cluster.primary.address.database(Self.name).user("atrium_app", password: password) }
+    var login: PostgresAddress {
+        cluster.primary.address.database(Self.name).user("atrium_app", password: secrets.databasePassword)
+    }
 
-    func loginSettings() throws -> ConnectionSettings { try ConnectionSettings(login.url) }
+    func server() throws -> ServerSettings {
+        let provisioner = cluster.primary.address.database(Self.name)
+            .user("atrium_provisioner", password: secrets.provisionerPassword)
+        let replica = cluster.replica?.address.database(Self.name)
+            .user("atrium_app", password: secrets.databasePassword)
+        return ServerSettings(
+            name: ServerConfiguration.home, primary: try ConnectionSettings(login.url),
+            replicas: try replica.map { [try ConnectionSettings($0.url)] } ?? [],
+            provisioner: try ConnectionSettings(provisioner.url))
+    }
 
     private func administrator(_ database: String) throws -> ConnectionSettings {
         try ConnectionSettings(cluster.primary.address.database(database).url)
@@ -26,53 +37,73 @@ struct DevDatabase: Sendable {
         let exists = try await run(
             "SELECT 1 FROM pg_database WHERE datname = \(Self.name)", in: "postgres")
         if exists.isEmpty { _ = try await run("CREATE DATABASE \(identifier: Self.name)", in: "postgres") }
-        try await Migrator(files, administrator: administrator(Self.name), logger: logger).run()
-        // The password is made of letters and digits by DevSecrets.
-        _ = try await run("ALTER ROLE atrium_app PASSWORD '\(unsafeSQL: password)'", in: Self.name)
+        let key = ContextKey(secret: Array(secrets.secret.utf8))
+        let administrator = try administrator(Self.name)
+        _ = try await Migrator(files, administrator: administrator, contextKey: key, logger: logger).run(control: true)
+        try await SiloTemplate(files, contextKey: key, logger: logger).ensure(administrator: administrator)
+        // The passwords are made of letters and digits by DevSecrets.
+        for (role, password) in [
+            ("atrium_app", secrets.databasePassword), ("atrium_provisioner", secrets.provisionerPassword),
+        ] {
+            _ = try await run("ALTER ROLE \(identifier: role) PASSWORD '\(unsafeSQL: password)'", in: Self.name)
+        }
     }
 
-    /// The embedded broker comes up empty: has each relay begin again at the first event that a reaction neither took
-    /// in nor gave up on. Answers how many contexts publish again.
+    /// The embedded broker comes up empty: has each outbox be published again from the first event on that a reaction
+    /// neither took in nor gave up on. Answers how many outboxes are.
     func rewindOutboxes(_ modules: Modules) async throws -> Int {
         var rewound = 0
-        for publisher in modules.loaded {
-            // A lease that a killed process left would keep the relay waiting.
-            _ = try await run(
-                """
-                UPDATE \(identifier: publisher.context.schema).outbox_cursor
-                SET owner = NULL, lease_until = '-infinity'
-                """, in: Self.name)
-            let types = Set(publisher.published.map { $0.type })
-            var isRewound = false
-            for reader in modules.loaded {
-                for subscription in reader.subscriptions where types.contains(subscription.eventType) {
-                    let rows = try await run(
-                        """
-                        WITH missing AS (
-                            SELECT o.transaction_id, o.position FROM \(identifier: publisher.context.schema).outbox o
-                            WHERE o.type = \(subscription.eventType) AND NOT EXISTS (
-                                SELECT FROM \(identifier: reader.context.schema).inbox i
-                                WHERE i.tenant_id = o.tenant_id AND i.event_id = o.event_id
-                                    AND i.reaction = \(subscription.reaction))
-                            AND NOT EXISTS (
-                                SELECT FROM \(identifier: reader.context.schema).dead_letters d
-                                WHERE d.event_id = o.event_id::text
-                                    AND coalesce(d.reaction, \(subscription.reaction)) = \(subscription.reaction))
-                            AND NOT EXISTS (
-                                SELECT FROM \(identifier: publisher.context.schema).dead_letters d
-                                WHERE d.event_id = o.event_id::text AND d.direction = 'outgoing')
-                            ORDER BY o.transaction_id, o.position LIMIT 1)
-                        UPDATE \(identifier: publisher.context.schema).outbox_cursor c
-                        SET transaction_id = m.transaction_id, position = m.position - 1
-                        FROM missing m WHERE (m.transaction_id, m.position) <= (c.transaction_id, c.position)
-                        RETURNING true
-                        """, in: Self.name)
-                    isRewound = isRewound || !rows.isEmpty
-                }
+        let databases = try await run("SELECT database_name FROM control.databases ORDER BY name", in: Self.name)
+        for database in try databases.map({ try $0.decode(String.self) }) {
+            for publisher in modules.loaded where publisher.backbone.schema != "control" || database == Self.name {
+                rewound += try await rewind(publisher, for: modules, in: database) ? 1 : 0
             }
-            rewound += isRewound ? 1 : 0
         }
         return rewound
+    }
+
+    private func rewind(_ publisher: LoadedModule, for modules: Modules, in database: String) async throws -> Bool {
+        let schema = publisher.backbone.schema
+        // A lease that a killed process left would keep the relay waiting.
+        _ = try await run(
+            "UPDATE \(identifier: schema).outbox_cursor SET owner = NULL, lease_until = '-infinity'", in: database)
+        if schema == "control" {
+            // What others took in of these lies in the databases of many tenants, and they are few.
+            return try await !run(
+                """
+                UPDATE control.outbox_cursor SET transaction_id = '0', position = 0 WHERE position > 0 RETURNING true
+                """, in: database
+            ).isEmpty
+        }
+        let types = Set(publisher.published.map { $0.type })
+        var isRewound = false
+        for reader in modules.loaded {
+            for subscription in reader.subscriptions where types.contains(subscription.eventType) {
+                let rows = try await run(
+                    """
+                    WITH missing AS (
+                        SELECT o.transaction_id, o.position FROM \(identifier: schema).outbox o
+                        WHERE o.type = \(subscription.eventType) AND NOT EXISTS (
+                            SELECT FROM \(identifier: reader.backbone.schema).inbox i
+                            WHERE i.tenant_id = o.tenant_id AND i.event_id = o.event_id
+                                AND i.reaction = \(subscription.reaction))
+                        AND NOT EXISTS (
+                            SELECT FROM \(identifier: reader.backbone.schema).dead_letters d
+                            WHERE d.event_id = o.event_id::text
+                                AND coalesce(d.reaction, \(subscription.reaction)) = \(subscription.reaction))
+                        AND NOT EXISTS (
+                            SELECT FROM \(identifier: schema).dead_letters d
+                            WHERE d.event_id = o.event_id::text AND d.direction = 'outgoing')
+                        ORDER BY o.transaction_id, o.position LIMIT 1)
+                    UPDATE \(identifier: schema).outbox_cursor c
+                    SET transaction_id = m.transaction_id, position = m.position - 1
+                    FROM missing m WHERE (m.transaction_id, m.position) <= (c.transaction_id, c.position)
+                    RETURNING true
+                    """, in: database)
+                isRewound = isRewound || !rows.isEmpty
+            }
+        }
+        return isRewound
     }
 
     private func run(_ sql: SQL, in database: String) async throws -> Rows {
@@ -85,13 +116,5 @@ struct DevDatabase: Sendable {
             connection.close()
             throw error
         }
-    }
-}
-
-extension DataPlane {
-    /// For looking at what modules declare, before there is anything to connect to.
-    static func unconnected(_ settings: ConnectionSettings) -> DataPlane {
-        DataPlane(
-            pool: PostgresPool(settings, PoolConfiguration(name: "unconnected"), logger: Logger(label: "atrium")))
     }
 }

@@ -6,6 +6,7 @@ struct DevSecrets: Codable, Sendable {
     let operatorKey: String
     let secret: String
     let databasePassword: String
+    let provisionerPassword: String
     let demoPassword: String
 
     static func load(from directory: DevDirectory) throws -> DevSecrets {
@@ -18,7 +19,7 @@ struct DevSecrets: Codable, Sendable {
         }
         let secrets = DevSecrets(
             operatorKey: "operator_" + random(), secret: random(), databasePassword: random(),
-            demoPassword: "demo-" + random().prefix(12))
+            provisionerPassword: random(), demoPassword: "demo-" + random().prefix(12))
         let data = try JSONEncoder().encode(secrets)
         // Beside and then in place: a crash in between leaves no half of a file.
         let beside = "\(path).new"

@@ -12,8 +12,14 @@ import Web
 protocol ContextModule: Sendable {
     static var context: ContextRole { get }
     static var published: [any IntegrationEvent.Type] { get }
+    /// The context whose outbox, inbox and dead letters it uses.
+    static var backbone: ContextRole { get }
     var endpoints: [Endpoint] { get }
     var subscriptions: [Subscription] { get }
+}
+
+extension ContextModule {
+    static var backbone: ContextRole { context }
 }
 
 extension IdentityModule: ContextModule {}
@@ -24,6 +30,7 @@ extension MeteringModule: ContextModule {}
 /// A context as a process runs it.
 struct LoadedModule: Sendable {
     let context: ContextRole
+    let backbone: ContextRole
     let endpoints: [Endpoint]
     let subscriptions: [Subscription]
     let published: [any IntegrationEvent.Type]
@@ -33,6 +40,7 @@ struct LoadedModule: Sendable {
     init<Module: ContextModule>(_ module: Module, _ signal: RelaySignal) {
         relaySignal = signal
         context = Module.context
+        backbone = Module.backbone
         endpoints = module.endpoints
         subscriptions = module.subscriptions
         published = Module.published
@@ -45,15 +53,17 @@ struct Modules: Sendable {
     /// Identity says who a caller is, also in a process that does not run its routes.
     let authenticator: BearerAuthenticator
 
-    init(_ configuration: ServerConfiguration, dataPlane: DataPlane, logger: Logger) throws {
+    init(_ configuration: ServerConfiguration, _ data: DataServices, logger: Logger) throws {
         let signal = RelaySignal()
+        let dataPlane = data.plane
         let identity = try IdentityModule(
-            dataPlane: dataPlane, outbox: Outbox(schema: IdentityModule.context.schema, signal: signal),
+            dataPlane: dataPlane, directory: data.directory, builder: data.builder,
+            outbox: Outbox(schema: IdentityModule.backbone.schema, signal: signal),
             secret: configuration.secret, issuer: configuration.publicURL, audience: "atrium", logger: logger)
         authenticator = identity.authenticator
         func load<Module: ContextModule>(_ make: (Outbox) -> Module) -> LoadedModule {
             let signal = RelaySignal()
-            return LoadedModule(make(Outbox(schema: Module.context.schema, signal: signal)), signal)
+            return LoadedModule(make(Outbox(schema: Module.backbone.schema, signal: signal)), signal)
         }
         loaded = configuration.contexts.sorted { $0.rawValue < $1.rawValue }.map { context in
             switch context {
@@ -64,6 +74,9 @@ struct Modules: Sendable {
             }
         }
     }
+
+    /// The schemas whose receipts somebody has to look after.
+    var schemas: [String] { Set(loaded.flatMap { [$0.context.schema, $0.backbone.schema] }).sorted() }
 
     /// Every topic that a context of this process writes or reads.
     var topics: [String] {

@@ -8,16 +8,28 @@ import Tenancy
 /// What must be true before anything is served: the database holds its fences, the topics are there.
 struct Preparation {
     let configuration: ServerConfiguration
-    let pool: PostgresPool
+    let data: DataServices
+    let replicas: ReplicaWatch
     let admin: KafkaAdmin
     let modules: Modules
     let logger: Logger
 
     func run() async throws {
-        let files = try MigrationFiles(directory: configuration.schemas.appending(path: "sql"))
-        let findings = try await reaching("PostgreSQL as \(configuration.database)", "ATRIUM_DATABASE_URL") {
-            // The pool's own service is not running yet; connections open as they are asked for all the same.
-            try await DatabaseGuard(pool: pool, files: files).findings()
+        // The fleet's own service is not running yet; connections open as they are asked for all the same.
+        var findings = try await reaching("PostgreSQL as \(configuration.database)", "ATRIUM_DATABASE_URL") {
+            try await self.findings(in: data.fleet.control)
+        }
+        if findings.isEmpty {
+            for database in try await data.directory.databases where database != data.fleet.control {
+                // One tenant's database that is away keeps that tenant waiting, and nobody else.
+                do {
+                    findings += try await self.findings(in: database).map { "\(database): \($0)" }
+                } catch {
+                    logger.error(
+                        "a database can't be checked", metadata: ["database": "\(database)", "error": "\(error)"])
+                }
+            }
+            findings += await replicas.findings()
         }
         guard findings.isEmpty else { throw UnsafeDatabase(findings: findings) }
         try await reaching("Kafka at \(configuration.kafka)", "ATRIUM_KAFKA_BOOTSTRAP_SERVERS") {
@@ -26,6 +38,13 @@ struct Preparation {
                     TopicSpec($0, partitions: configuration.topicPartitions, replicas: configuration.topicReplication)
                 })
         }
+    }
+
+    private func findings(in database: DatabaseID) async throws -> [String] {
+        try await DatabaseGuard(
+            pool: data.fleet.database(database).primary, files: data.files, contextKey: data.contextKey,
+            isControl: database == data.fleet.control
+        ).findings()
     }
 
     /// Servers that are started together come up in any order: what is away is waited for, for a while.

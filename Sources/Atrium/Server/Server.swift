@@ -21,11 +21,10 @@ struct Server {
     ///
     /// - Parameter onReady: called with the port once the server listens.
     func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let pool = PostgresPool(
-            configuration.database, PoolConfiguration(name: "primary", maximum: configuration.poolMaximum),
-            logger: logger)
-        let dataPlane = DataPlane(pool: pool)
-        let modules = try Modules(configuration, dataPlane: dataPlane, logger: logger)
+        let data = try DataServices(configuration, logger: logger)
+        let dataPlane = data.plane
+        let control = try data.fleet.database(data.fleet.control).primary
+        let modules = try Modules(configuration, data, logger: logger)
         var kafka = KafkaSettings(bootstrapServers: configuration.kafka)
         kafka.clientID = "atrium"
         kafka.properties = configuration.kafkaProperties
@@ -41,31 +40,38 @@ struct Server {
             endpoints: configuration.roles.contains(.http) ? modules.loaded.flatMap(\.endpoints) : [],
             authenticator: modules.authenticator,
             health: [
-                HealthCheck("postgres") { try await ping(pool) },
+                HealthCheck("postgres") { try await ping(control) },
                 HealthCheck("kafka") { _ = try await admin.topics() },
             ], metrics: metrics, logger: logger)
 
         // Started in this order and stopped in the reverse: requests end first, connections close last.
-        var services: [any Service] = [pool, PoolMetrics(pool: pool, registry: metrics)]
+        let replicas = ReplicaWatch(data.fleet, logger: logger)
+        var services: [any Service] = [
+            data.fleet, data.directory, replicas, PoolMetrics(fleet: data.fleet, registry: metrics),
+        ]
         let preparation = Preparation(
-            configuration: configuration, pool: pool, admin: admin, modules: modules, logger: logger)
+            configuration: configuration, data: data, replicas: replicas, admin: admin, modules: modules, logger: logger
+        )
         services.append(producer)
-        let notices = OutboxNotices(pool: pool, logger: logger)
+        let notices = OutboxNotices(pool: control, logger: logger)
         if configuration.roles.contains(.relay) {
             for module in modules.loaded {
                 services.append(
-                    Relay(
-                        schema: module.context.schema, dataPlane: dataPlane, producer: producer,
-                        signal: module.relaySignal, notices: notices, logger: logger))
+                    RelayFleet(
+                        schema: module.backbone.schema, in: data.databases(of: module.backbone.schema),
+                        dataPlane: dataPlane, producer: producer, signal: module.relaySignal, notices: notices,
+                        logger: logger))
             }
-            let signals = modules.loaded.map { ($0.context.schema, $0.relaySignal) }
+            let signals = modules.loaded.map { ($0.backbone.schema, $0.relaySignal) }
             services.append(OutboxListener(notices, signals: Dictionary(uniqueKeysWithValues: signals)))
             services.append(
-                ReceiptExpiry(schemas: modules.loaded.map(\.context.schema), dataPlane: dataPlane, logger: logger))
+                ReceiptExpiry(
+                    schemas: modules.schemas, dataPlane: dataPlane, in: { try await data.directory.databases },
+                    logger: logger))
         }
         if !configuration.roles.contains(.relay) {
             for module in modules.loaded {
-                services.append(OutboxAnnouncer(notices, schema: module.context.schema, signal: module.relaySignal))
+                services.append(OutboxAnnouncer(notices, schema: module.backbone.schema, signal: module.relaySignal))
             }
         }
         if configuration.roles.contains(.consumers) {

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 import Kernel
 
 /// What tenant contexts are signed with: derived from the installation's secret, and known to its databases as well.

@@ -15,7 +15,8 @@ package struct ContextRole: Hashable, Sendable {
         self.name = "\(schema)_\(suffix)"
     }
 
-    var enter: Statement { Statement("SET LOCAL ROLE \(unsafeSQL: name)") }
+    /// Whether its tables are in the control plane's database, wherever a tenant's data is.
+    var isOfControlPlane: Bool { schema == "control" }
 }
 
 /// A role that sees rows of every tenant: for the relay, for clean-up, for the control plane, and for nothing else.
@@ -29,15 +30,13 @@ package struct CrossTenantRole: Hashable, Sendable {
         return CrossTenantRole(schema: schema, name: "\(schema)_worker")
     }
 
-    /// The control plane: tenants by slug, registration, suspension.
-    package static let identityControl = CrossTenantRole(schema: "identity", name: "identity_control")
+    /// The control plane: tenants by slug, registration, placement, suspension.
+    package static let controlPlane = CrossTenantRole(schema: "control", name: "control_plane")
 
     private init(schema: String, name: String) {
         self.schema = schema
         self.name = name
     }
-
-    var enter: Statement { Statement("SET LOCAL ROLE \(unsafeSQL: name)") }
 }
 
 /// Whether a name can stand in SQL without quotes.

@@ -62,7 +62,9 @@ package enum DatabasePreparation {
     static let closedFunctions = """
         p.pronamespace = 'pg_catalog'::regnamespace AND (
             p.proname = 'set_config' OR p.proname ~ '^pg_(try_)?advisory_(lock|unlock)'
-            OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put', 'lowrite'))
+            OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put', 'lowrite',
+                -- The program cancels its own statements by the protocol; nobody ends other sessions.
+                'pg_cancel_backend', 'pg_terminate_backend'))
         OR EXISTS (
             SELECT FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

@@ -11,6 +11,9 @@ package struct Call<Who: Sendable, Body: Sendable, Output: Sendable>: Sendable {
     /// Carries the request, the correlation, the operation and, where there is one, the tenant on every line.
     package let logger: Logger
 
+    /// How far the call has written: the answer's `Atrium-Consistency`.
+    package let progress: WriteProgress
+
     let success: Success<Output>
     let frame: CallFrame
 
@@ -32,6 +35,16 @@ package struct Call<Who: Sendable, Body: Sendable, Output: Sendable>: Sendable {
                 throw EndpointFault("\(frame.operation) reads If-Match, which it doesn't declare")
             }
             return version
+        }
+    }
+
+    /// The caller's Idempotency-Key, and what makes a repeated request the same request.
+    package var idempotency: (key: String, fingerprint: [UInt8]) {
+        get throws {
+            guard let key = frame.idempotencyKey else {
+                throw EndpointFault("\(frame.operation) reads Idempotency-Key, which it doesn't declare")
+            }
+            return (key, frame.fingerprint())
         }
     }
 

@@ -69,7 +69,7 @@ struct Procedure<Who: Sendable, Body: Sendable, Output: Sendable>: Sendable {
             idempotencyKey: key, method: incoming.method, path: incoming.path, body: bytes)
         let call = Call(
             who: who, body: body, requestID: incoming.requestID, correlation: incoming.correlation,
-            logger: admission.logger, success: success, frame: frame)
+            logger: admission.logger, progress: incoming.progress, success: success, frame: frame)
         do {
             return try outgoing(try await handle(call))
         } catch {

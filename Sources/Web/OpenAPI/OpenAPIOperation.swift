@@ -8,7 +8,7 @@ func operation(_ endpoint: Endpoint) -> JSON {
     operation["summary"] = .string(outline.summary)
     if !outline.about.isEmpty { operation["description"] = .string(outline.about) }
     operation["security"] = security(outline.access)
-    let parameters = outline.parameters.map(parameter) + headers(outline)
+    let parameters = outline.parameters.map(parameter) + headers(endpoint)
     if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
     if !outline.contents.isEmpty {
         var contents = JSONObject()
@@ -42,10 +42,13 @@ private func parameter(_ specification: ParameterSpecification) -> JSON {
     return .object(parameter)
 }
 
-private func headers(_ outline: Endpoint.Outline) -> [JSON] {
+private func headers(_ endpoint: Endpoint) -> [JSON] {
+    let outline = endpoint.outline
     var names = ["RequestId", "TraceParent"]
     switch outline.access {
-    case .tenant, .operatorOrTenant: names.append("TenantId")
+    case .tenant, .operatorOrTenant:
+        names.append("TenantId")
+        if endpoint.method == .get { names.append("Consistency") }
     case .open, .operatorOnly: break
     }
     if outline.isIdempotent { names.append("IdempotencyKey") }
@@ -57,18 +60,20 @@ private func headers(_ outline: Endpoint.Outline) -> [JSON] {
 
 private func responses(_ endpoint: Endpoint) -> JSON {
     var responses = JSONObject()
-    responses[String(endpoint.outline.success.status)] = success(endpoint.outline)
+    responses[String(endpoint.outline.success.status)] = success(endpoint)
     for (status, types) in Dictionary(grouping: problems(of: endpoint), by: \.status).sorted(by: { $0.key < $1.key }) {
         responses[String(status)] = problemResponse(types)
     }
     return .object(responses)
 }
 
-private func success(_ outline: Endpoint.Outline) -> JSON {
+private func success(_ endpoint: Endpoint) -> JSON {
+    let outline = endpoint.outline
     let answer = outline.success
     var headers = responseHeaders
     if answer.isVersioned { headers["ETag"] = ["$ref": "#/components/headers/ETag"] }
     if answer.hasLocation { headers["Location"] = ["$ref": "#/components/headers/Location"] }
+    if endpoint.method != .get { headers["Atrium-Consistency"] = ["$ref": "#/components/headers/Consistency"] }
     if outline.isIdempotent {
         headers["Idempotency-Replayed"] = ["$ref": "#/components/headers/IdempotencyReplayed"]
     }

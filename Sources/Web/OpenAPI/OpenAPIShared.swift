@@ -17,6 +17,14 @@ let sharedParameters: JSON = [
         "description": "The id or the slug of the tenant that the credentials belong to; another is refused.",
         "schema": ["type": "string"], "example": "acme",
     ],
+    "Consistency": [
+        "name": "Atrium-Consistency", "in": "header", "required": false,
+        "description": """
+        What an earlier answer gave in this header: the read shows what that request wrote, or newer. Without it, a \
+        replica may answer that is some moments behind.
+        """,
+        "schema": ["type": "string"], "example": "v1.home.16b3748",
+    ],
     "IdempotencyKey": [
         "name": "Idempotency-Key", "in": "header", "required": true,
         "description": """
@@ -50,6 +58,10 @@ let sharedHeaders: JSON = [
         "description": "Where to find what was created.", "required": true,
         "schema": ["type": "string", "format": "uri-reference"],
         "example": "/api/v1/things/0190a5c4-7e1b-7d3a-9f52-3c8e1a6b7d20",
+    ],
+    "Consistency": [
+        "description": "Where something was written: bring it along to read that, or newer.",
+        "schema": ["type": "string"], "example": "v1.home.16b3748",
     ],
     "IdempotencyReplayed": [
         "description": "Present where the answer is that of an earlier request with the same key.",

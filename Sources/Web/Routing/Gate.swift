@@ -48,8 +48,24 @@ struct Gate: Sendable {
             guard !caller.isSuspended else { throw Problem(.tenantSuspended) }
         }
         let tenant = TenantContext(
-            tenantID: caller.tenantID, actor: caller.actor, correlation: incoming.correlation, logger: logger)
+            tenantID: caller.tenantID, actor: caller.actor, correlation: incoming.correlation,
+            need: try need(of: incoming), progress: incoming.progress, logger: logger)
         return Admission(caller: TenantCaller(caller: caller, tenant: tenant), logger: tenant.logger)
+    }
+
+    /// What changes something decides on what is; what only reads says how new that must be.
+    private func need(of incoming: Incoming) throws -> ReadNeed {
+        guard incoming.method == .get || incoming.method == .head else { return .latest }
+        let fields = incoming.headers[values: .consistency]
+        guard let field = fields.first else { return .any }
+        guard fields.count == 1, let token = ConsistencyToken(field) else {
+            throw Problem(
+                .invalidParameter,
+                violations: [
+                    Violation("must be one token as an answer gave it", at: .header("Atrium-Consistency"))
+                ])
+        }
+        return .atLeast(token)
     }
 
     private func isOperator(_ key: String) -> Bool {

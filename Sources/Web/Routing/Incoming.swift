@@ -1,5 +1,6 @@
 import HTTPTypes
 import Kernel
+import Tenancy
 
 /// One request on its way to an endpoint.
 struct Incoming: Sendable {
@@ -11,6 +12,7 @@ struct Incoming: Sendable {
     let pathValues: [(name: String, value: String)]
     let requestID: String
     let correlation: Correlation
+    let progress: WriteProgress
     let body: BodyReader
 }
 
@@ -35,5 +37,6 @@ extension HTTPField.Name {
     static let tenantID = HTTPField.Name("X-Tenant-Id")!
     static let traceParent = HTTPField.Name("traceparent")!
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let consistency = HTTPField.Name("Atrium-Consistency")!
     static let idempotencyReplayed = HTTPField.Name("Idempotency-Replayed")!
 }

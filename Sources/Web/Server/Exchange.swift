@@ -5,6 +5,7 @@ import Kernel
 import Logging
 import NIOCore
 import Telemetry
+import Tenancy
 
 /// One request and what names it: its id, its trace, its path.
 struct Exchange {
@@ -14,6 +15,7 @@ struct Exchange {
     let headers: HTTPFields
     let requestID: String
     let correlation: Correlation
+    let progress = WriteProgress()
     let logger: Logger
 
     init(_ request: Request, _ identifiers: IdentifierSource, _ logger: Logger) {
@@ -52,7 +54,7 @@ struct Exchange {
     func incoming(_ values: [(name: String, value: String)], _ body: BodyReader) -> Incoming {
         Incoming(
             method: method, path: path, query: query, headers: headers, pathValues: values, requestID: requestID,
-            correlation: correlation, body: body)
+            correlation: correlation, progress: progress, body: body)
     }
 
     func head(of outgoing: Outgoing) -> HTTPResponse {
@@ -63,6 +65,7 @@ struct Exchange {
         fields[.requestID] = requestID
         fields[.traceParent] = correlation.trace.description
         if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
+        if let token = progress.token { fields[.consistency] = token.description }
         fields[.xContentTypeOptions] = "nosniff"
         if outgoing.closes { fields[.connection] = "close" }
         return HTTPResponse(status: .init(code: outgoing.status), headerFields: fields)

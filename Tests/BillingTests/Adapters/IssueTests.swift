@@ -108,7 +108,7 @@ struct IssueTests {
             let other = try await world.plane.dataPlane.write(.test(tenant), as: BillingModule.context) { transaction in
                 try await world.reaction(in: transaction).react(to: event)
                 // The first holds its number and has not committed; the second looks, finds no invoice, and waits.
-                let other = Task { try await world.deliver(event) }
+                let other = Task.detached { try await world.deliver(event) }
                 try await Waiting.until("the second event waits for its number") {
                     try await world.count(
                         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

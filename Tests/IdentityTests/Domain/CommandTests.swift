@@ -6,35 +6,6 @@ import Testing
 
 @Suite("Commands of Identity")
 struct CommandTests {
-    @Test("a registration is one tenant, open, with one administrator and one key that may write")
-    func registering() async throws {
-        let registry = RegistryInMemory()
-        let handler = RegisterTenantHandler(
-            registry: registry, passwords: PlainHasher(), secrets: CountingSecrets(),
-            identifiers: countingIdentifiers(), clock: WallClock { noon })
-        let registration = try await handler.handle(registerAcme())
-        #expect(registration.tenant.state == .active)
-        #expect(registration.administrator.role == .administrator)
-        #expect(registration.administrator.email.text == "ada@acme.example")
-        #expect(registration.administrator.passwordHash == PasswordHash("hash of correct horse battery"))
-        #expect(registration.key.permission == .write)
-        #expect(registration.keyText.tenantID == registration.tenant.id)
-        #expect(registration.keyText.keyID == registration.key.id)
-        #expect(registration.key.digest == CountingSecrets().digest(registration.keyText.secret))
-        #expect(registry.inserted.withLock { $0.map(\.tenant.id) } == [registration.tenant.id])
-    }
-
-    @Test("only a registration brings forth an administrator")
-    func firstAdministrator() throws {
-        let reaction = try FirstAdministrator(
-            email: EmailAddress("ada@acme.example"), name: DisplayText("Ada"), passwordHash: PasswordHash("h"),
-            identifiers: countingIdentifiers())
-        var tenant = try activeTenant()
-        try tenant.suspend(because: DisplayText("overdue"), at: noon)
-        try tenant.reactivate(at: noon)
-        #expect(tenant.recordedEvents.map { reaction.react(to: $0) != nil } == [true, false, false, false])
-    }
-
     @Test("a right login gets a session of 15 minutes in whole seconds")
     func login() async throws {
         let world = try LoginWorld()
@@ -89,14 +60,6 @@ struct CommandTests {
     }
 }
 
-private func registerAcme() throws -> RegisterTenant {
-    try RegisterTenant(
-        slug: Slug("acme"), name: DisplayText("Acme Corporation"), sku: SKU("growth"), region: Region("eu-central"),
-        administrator: .init(
-            email: EmailAddress("ada@acme.example"), name: DisplayText("Ada"),
-            password: Password("correct horse battery")))
-}
-
 private struct LoginWorld {
     let tenantID = TenantID(UUID())
     let user: User
@@ -123,13 +86,8 @@ private struct LoginWorld {
 }
 
 private final class RegistryInMemory: TenantRegistry {
-    let inserted = Mutex<[Registration]>([])
     let open = Mutex<[String: TenantID]>([:])
     let lookups = Mutex(0)
-
-    func insert(_ registration: Registration) async throws {
-        inserted.withLock { $0.append(registration) }
-    }
 
     func update(
         _ slug: Slug, expecting expected: Int64, _ change: (inout Tenant) throws(IdentityError) -> Void
@@ -185,9 +143,4 @@ private final class PlainHasher: PasswordHasher {
 
 private struct PlainTokens: SessionTokens {
     func sign(_ grant: SessionGrant) async throws -> String { "signed \(grant.id)" }
-}
-
-private struct CountingSecrets: SecretSource {
-    func next(count: Int) -> [UInt8] { (0..<count).map { UInt8($0) } }
-    func digest(_ secret: [UInt8]) -> [UInt8] { secret.map { ~$0 } }
 }

@@ -25,7 +25,8 @@ struct ValueTests {
 
     @Test("words that Atrium keeps are no slugs", arguments: ["admin", "api", "www", "operator", "system", "atrium"])
     func reservedSlugs(_ text: String) {
-        #expect(throws: IdentityError.invalid(.slug, reason: "not be a reserved word; '\(text)' is one")) {
+        #expect(throws: IdentityError.invalid(.slug, reason: "not be a reserved word or look like one; '\(text)' does"))
+        {
             try Slug(text)
         }
     }
@@ -89,16 +90,33 @@ struct ValueTests {
         #expect(throws: IdentityError.self) { try DisplayText(text) }
     }
 
-    @Test("a SKU or region that isn't sold is refused with those that are")
+    @Test("a SKU or region is a code; which there are is the control plane's data")
     func catalogue() throws {
-        #expect(try SKU("starter").code == "starter")
+        #expect(try SKU("starter-2").code == "starter-2")
         #expect(try Region("us-east").code == "us-east")
-        #expect(throws: IdentityError.invalid(.sku, reason: "be one of starter, growth, enterprise")) {
-            try SKU("gold")
+        for text in ["", "2nd", "Gold", "a b", "über", String(repeating: "a", count: 41)] {
+            #expect(throws: IdentityError.self) { try SKU(text) }
+            #expect(throws: IdentityError.self) { try Region(text) }
         }
-        #expect(
-            throws: IdentityError.invalid(
-                .region, reason: "be one of eu-central, eu-west, us-east, us-west, ap-southeast")
-        ) { try Region("moon") }
+    }
+
+    @Test(
+        "slugs that can be taken for one another have one likeness",
+        arguments: [
+            ("acme", "ac-me"), ("google", "g00gle"), ("paypal", "paypa1"), ("modern", "rnodern"), ("wide", "vvide"),
+            ("alice", "al1ce"), ("dose", "d05e"),
+        ])
+    func likeness(_ left: String, _ right: String) throws {
+        #expect(try Slug(left).likeness == Slug(right).likeness)
+    }
+
+    @Test("slugs that merely resemble one another have not", arguments: [("acme", "acne"), ("tenant-a", "tenant-b")])
+    func unlike(_ left: String, _ right: String) throws {
+        #expect(try Slug(left).likeness != Slug(right).likeness)
+    }
+
+    @Test("a slug that looks like a reserved word is refused", arguments: ["adm1n", "atr-ium", "bi11ing", "w-w-w"])
+    func reservedLikeness(_ text: String) throws {
+        #expect(throws: IdentityError.self) { try Slug(text) }
     }
 }

@@ -14,12 +14,15 @@ struct IdentityFenceTests {
         try await IdentityWorld.with { world in
             let acme = try await world.tenant("acme")
             _ = try await world.tenant("globex")
-            for table in ["tenants", "users", "api_keys"] {
+            for (role, table) in [
+                (ContextRole.control, "control.tenants"), (.control, "control.placements"),
+                (.identity, "identity.users"), (.identity, "identity.api_keys"),
+            ] {
                 let rows = try await world.plane.dataPlane.query(
-                    .test(acme.id), as: .identity, "SELECT tenant_id FROM identity.\(unsafeSQL: table)")
+                    .test(acme.id), as: role, "SELECT tenant_id FROM \(unsafeSQL: table)")
                 #expect(try rows.map { try $0.decode(TenantID.self) } == [acme.id], "\(table)")
                 let none = try await world.plane.dataPlane.query(
-                    .test(), as: .identity, "SELECT tenant_id FROM identity.\(unsafeSQL: table)")
+                    .test(), as: role, "SELECT tenant_id FROM \(unsafeSQL: table)")
                 #expect(none.isEmpty, "\(table)")
             }
         }
@@ -28,13 +31,12 @@ struct IdentityFenceTests {
     @Test(
         "keep the context's own role from tenants, signing keys, operator receipts, and from more than it needs",
         arguments: [
-            "SELECT * FROM identity.signing_keys", "SELECT * FROM identity.operator_receipts",
-            "UPDATE identity.tenants SET state = 'active'", "DELETE FROM identity.tenants",
-            "INSERT INTO identity.users SELECT * FROM identity.users",
+            "SELECT * FROM control.signing_keys", "SELECT * FROM control.operator_receipts",
+            "UPDATE control.tenants SET state = 'active'", "DELETE FROM control.tenants",
             "UPDATE identity.users SET role = 'administrator'",
             "UPDATE identity.users SET tenant_id = tenant_id", "DELETE FROM identity.users",
             "UPDATE identity.api_keys SET digest = digest", "UPDATE identity.api_keys SET permission = 'write'",
-            "DELETE FROM identity.api_keys", "SELECT * FROM identity.outbox",
+            "DELETE FROM identity.api_keys", "SELECT * FROM control.outbox",
         ])
     func ownRole(_ sql: String) async throws {
         try await TestDataPlane.with { plane in
@@ -50,15 +52,16 @@ struct IdentityFenceTests {
     @Test(
         "let the control plane find tenants, and see no user, no password, no key",
         arguments: [
-            "SELECT * FROM identity.users", "SELECT * FROM identity.api_keys", "UPDATE identity.tenants SET slug = 'x'",
-            "DELETE FROM identity.tenants", "UPDATE identity.signing_keys SET sealed_key = sealed_key",
-            "DELETE FROM identity.operator_receipts", "SELECT * FROM identity.outbox",
+            "SELECT * FROM identity.users", "SELECT * FROM identity.api_keys", "UPDATE control.tenants SET slug = 'x'",
+            "UPDATE control.placements SET tier = 'pool'", "DELETE FROM control.routing_decisions",
+            "UPDATE control.skus SET weight = 1000", "UPDATE control.signing_keys SET sealed_key = sealed_key",
+            "DELETE FROM control.operator_receipts", "SELECT * FROM control.outbox",
             "SELECT * FROM identity.receipts",
         ])
     func control(_ sql: String) async throws {
         try await TestDataPlane.with { plane in
             let error = await #expect(throws: PostgresError.self) {
-                try await plane.dataPlane.crossTenant(as: .identityControl, reason: "a test", logger: .silent) {
+                try await plane.dataPlane.control(reason: .once("a test"), logger: .silent) {
                     _ = try await $0.rowsWriting(SQL(unsafeSQL: sql))
                 }
             }
@@ -66,18 +69,17 @@ struct IdentityFenceTests {
         }
     }
 
-    @Test("keep the control plane to the tenant it registers")
-    func registrationOfAnother() async throws {
+    @Test("keep the control plane from telling others of a tenant that it does not work on")
+    func eventOfAnother() async throws {
         try await IdentityWorld.with { world in
             let acme = try await world.tenant("acme")
             let error = await #expect(throws: PostgresError.self) {
-                try await world.plane.dataPlane.crossTenant(as: .identityControl, for: .test(), reason: "a test") {
+                try await world.plane.dataPlane.control(for: .test(), reason: .once("a test")) {
                     $0.enqueue(
                         """
-                        INSERT INTO identity.api_keys (tenant_id, key_id, name, permission, digest, created_by, \
-                        created_at, version)
-                        VALUES (\(acme.id), \(UUID()), 'x', 'write', \(Array(repeating: UInt8(0), count: 32)), 'x', \
-                        now(), 1)
+                        INSERT INTO control.outbox (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, \
+                        occurred_at, correlation_id, traceparent, payload)
+                        VALUES (\(acme.id), \(UUID()), 't', 't', \(UUID()), 1, now(), \(UUID()), 't', 'x')
                         """)
                 }
             }

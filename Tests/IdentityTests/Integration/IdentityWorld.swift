@@ -43,15 +43,19 @@ struct IdentityWorld: Sendable {
         _ plane: TestDataPlane, clock: WallClock, secret: [UInt8],
         _ body: @escaping @Sendable (IdentityWorld) async throws -> Void
     ) async throws {
+        let program = try plane.registered()
         let module = try IdentityModule(
-            dataPlane: plane.dataPlane, outbox: Outbox(schema: "identity", signal: RelaySignal()), secret: secret,
+            dataPlane: program.plane, directory: program.directory, builder: program.builder,
+            outbox: Outbox(schema: "control", signal: RelaySignal()), secret: secret,
             issuer: "https://atrium.test", audience: "atrium", clock: clock, logger: .silent)
         let server = try WebServer(
             WebConfiguration(port: 0, operatorKey: operatorKey, secret: Array("a secret for tests".utf8)),
             endpoints: module.endpoints,
-            authenticator: module.authenticator, health: [], metrics: PrometheusRegistry(), logger: .silent)
+            authenticator: module.authenticator, health: [], metrics: PrometheusRegistry(), logger: Logger(label: "web")
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
+            group.addTask { try await program.directory.run() }
             defer { group.cancelAll() }
             let port = try await server.port
             try await body(

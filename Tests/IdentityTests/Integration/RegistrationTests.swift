@@ -31,14 +31,14 @@ struct RegistrationTests {
         try await IdentityWorld.with { world in
             let tenant = try await world.tenant("acme")
             let rows = try await world.plane.asSuperuser(
-                "SELECT topic, type, tenant_id, aggregate_id, aggregate_version, payload FROM identity.outbox")
+                "SELECT topic, type, tenant_id, aggregate_id, aggregate_version, payload FROM control.outbox")
             #expect(rows.count == 1)
             let (topic, type, tenantID, aggregateID, version, payload) = try #require(rows.first).decode(
                 (String, String, TenantID, TenantID, Int64, String).self)
             #expect(topic == "identity.tenant")
             #expect(type == "identity.tenant.registered.v1")
             #expect(tenantID == tenant.id && aggregateID == tenant.id)
-            #expect(version == 1)
+            #expect(version == 2)
             let json = try JSONValue(parsing: payload)
             #expect(json["slug"] == "acme")
             #expect(json["region"] == "eu-central")
@@ -52,11 +52,11 @@ struct RegistrationTests {
             let tenant = try await world.tenant("acme")
             let secret = String(tenant.key.suffix(64))
             let tables = try await world.plane.asSuperuser(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'identity'"
+                "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('identity', 'control')"
             ).map { try $0.decode(String.self) }
-            #expect(tables.count >= 9)
+            #expect(tables.count >= 20)
             for table in tables {
-                let rows = try await world.plane.asSuperuser("SELECT t::text FROM identity.\(unsafeSQL: table) t")
+                let rows = try await world.plane.asSuperuser("SELECT t::text FROM \(unsafeSQL: table) t")
                 for row in rows {
                     let text = try row.decode(String.self)
                     #expect(!text.contains(secret), "\(table)")
@@ -81,8 +81,8 @@ struct RegistrationTests {
             #expect(try first.json()["apiKey"]?["key"]?.string != nil)
             #expect(try second.json()["apiKey"]?["key"] == JSONValue.null)
             #expect(try second.json()["apiKey"]?["id"] == first.json()["apiKey"]?["id"])
-            #expect(try await world.count("SELECT count(*) FROM identity.tenants") == 1)
-            #expect(try await world.count("SELECT count(*) FROM identity.outbox") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.tenants") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.outbox") == 1)
         }
     }
 
@@ -97,7 +97,7 @@ struct RegistrationTests {
                 #expect(reply.status == 422, "\(reply)")
                 #expect(reply.problem == "idempotency-key-reused")
             }
-            #expect(try await world.count("SELECT count(*) FROM identity.tenants") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.tenants") == 1)
         }
     }
 
@@ -106,7 +106,7 @@ struct RegistrationTests {
         try await IdentityWorld.with { world in
             let one = try await world.register("acme", key: "k-1")
             #expect(one.status == 201)
-            let sealed = try await world.plane.asSuperuser("SELECT sealed_fingerprint FROM identity.operator_receipts")
+            let sealed = try await world.plane.asSuperuser("SELECT sealed_fingerprint FROM control.operator_receipts")
             #expect(try sealed.first?.decode([UInt8].self).count == 12 + 32 + 16)
             // Another secret can't read it, so that the key counts as used for something else.
             try await world.besides(secret: Array("another secret, as long as the one".utf8)) { other in
@@ -126,7 +126,7 @@ struct RegistrationTests {
             #expect(replies.map(\.status) == Array(repeating: 201, count: 10))
             #expect(replies.count { $0.headers["Idempotency-Replayed"] == nil } == 1)
             #expect(Set(try replies.map { try $0.json()["tenant"]?["id"]?.string }).count == 1)
-            #expect(try await world.count("SELECT count(*) FROM identity.tenants") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.tenants") == 1)
             #expect(try await world.count("SELECT count(*) FROM identity.api_keys") == 1)
         }
     }
@@ -140,8 +140,11 @@ struct RegistrationTests {
             }
             #expect(replies.map(\.status).sorted() == [201, 409])
             #expect(replies.first { $0.status == 409 }?.problem == "slug-taken")
-            for table in ["tenants", "users", "api_keys", "outbox", "operator_receipts"] {
-                #expect(try await world.count("SELECT count(*) FROM identity.\(unsafeSQL: table)") == 1, "\(table)")
+            for table in [
+                "control.tenants", "control.placements", "control.outbox", "control.operator_receipts",
+                "control.routing_decisions", "identity.users", "identity.api_keys",
+            ] {
+                #expect(try await world.count("SELECT count(*) FROM \(unsafeSQL: table)") == 1, "\(table)")
             }
         }
     }
@@ -152,7 +155,7 @@ struct RegistrationTests {
             let reply = try await world.asOperator.post(
                 "/api/v1/tenants",
                 json: [
-                    "slug": "admin", "name": " Acme", "sku": "gold", "region": "moon", "plan": "x",
+                    "slug": "admin", "name": " Acme", "sku": "Gold", "region": "the moon", "plan": "x",
                     "administrator": ["email": "ada", "name": "Ada\nLovelace", "password": "short"],
                 ], headers: ["Idempotency-Key": "k"])
             #expect(reply.status == 422, "\(reply)")
@@ -164,9 +167,36 @@ struct RegistrationTests {
                     "#/administrator/email", "#/administrator/name", "#/administrator/password", "#/name", "#/plan",
                     "#/region", "#/sku", "#/slug",
                 ])
-            #expect(byPointer["#/sku"] == "must be one of starter, growth, enterprise")
-            #expect(byPointer["#/slug"] == "must not be a reserved word; 'admin' is one")
+            #expect(byPointer["#/sku"] == "must begin with a letter and hold 1 to 40 of a-z, 0-9 and hyphens")
+            #expect(byPointer["#/slug"] == "must not be a reserved word or look like one; 'admin' does")
             #expect(!reply.text.contains("short\""))
+        }
+    }
+
+    @Test("a SKU that is not sold or a region that is not open is refused with those that are, and reserves nothing")
+    func notOnSale() async throws {
+        try await IdentityWorld.with { world in
+            let unknown = try await world.register("acme", sku: "gold")
+            #expect(unknown.status == 422 && unknown.problem == "not-on-sale", "\(unknown)")
+            #expect(unknown["detail"]?.string?.contains("enterprise, growth, scale, starter") == true)
+            var body = IdentityWorld.registration("acme")
+            if case .object(var members) = body {
+                members["region"] = "moon"
+                body = .object(members)
+            }
+            let nowhere = try await world.asOperator.post(
+                "/api/v1/tenants", json: body, headers: ["Idempotency-Key": "k"])
+            #expect(nowhere.status == 422 && nowhere.problem == "not-on-sale", "\(nowhere)")
+            #expect(try await world.count("SELECT count(*) FROM control.tenants") == 0)
+        }
+    }
+
+    @Test("a slug that looks like one in use is refused")
+    func lookAlike() async throws {
+        try await IdentityWorld.with { world in
+            #expect(try await world.register("modern").status == 201)
+            let reply = try await world.register("rnodern")
+            #expect(reply.status == 409 && reply.problem == "slug-too-alike", "\(reply)")
         }
     }
 
@@ -179,7 +209,7 @@ struct RegistrationTests {
                     "/api/v1/tenants", json: IdentityWorld.registration("globex"), headers: ["Idempotency-Key": "k"])
                 #expect(reply.status == 401, "\(reply)")
             }
-            #expect(try await world.count("SELECT count(*) FROM identity.tenants") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.tenants") == 1)
         }
     }
 }

@@ -140,7 +140,7 @@ struct SessionTests {
                 let (one, two) = try await (here, there)
                 #expect(try await other.http.authorized(one).get("/api/v1/me").status == 200)
                 #expect(try await world.http.authorized(two).get("/api/v1/me").status == 200)
-                #expect(try await world.count("SELECT count(*) FROM identity.signing_keys") == 1)
+                #expect(try await world.count("SELECT count(*) FROM control.signing_keys") == 1)
             }
         }
     }

@@ -92,7 +92,7 @@ struct TenantStateTests {
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(replies.map(\.status).sorted() == [200, 412, 412, 412, 412])
-            #expect(try await world.count("SELECT count(*) FROM identity.outbox WHERE type LIKE '%suspended%'") == 1)
+            #expect(try await world.count("SELECT count(*) FROM control.outbox WHERE type LIKE '%suspended%'") == 1)
         }
     }
 
@@ -103,13 +103,13 @@ struct TenantStateTests {
             _ = try await world.suspend("acme", version: 2)
             _ = try await world.reactivate("acme", version: 3)
             let events = try await world.plane.asSuperuser(
-                "SELECT type, aggregate_version FROM identity.outbox ORDER BY transaction_id, position"
+                "SELECT type, aggregate_version FROM control.outbox ORDER BY transaction_id, position"
             ).map { try $0.decode((String, Int64).self) }
             #expect(
                 events.map(\.0) == [
                     "identity.tenant.registered.v1", "identity.tenant.suspended.v1", "identity.tenant.reactivated.v1",
                 ])
-            #expect(events.map(\.1) == [1, 3, 4])
+            #expect(events.map(\.1) == [2, 3, 4])
         }
     }
 

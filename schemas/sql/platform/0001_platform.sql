@@ -88,6 +88,12 @@ BEGIN
         'CREATE POLICY tenant_isolation ON %s USING (tenant_id = (SELECT platform.tenant_id())) '
         'WITH CHECK (tenant_id = (SELECT platform.tenant_id()))', tenant_table);
     EXECUTE format('GRANT %s ON %s TO %I', rights, tenant_table, platform.context_of(schema_name) || '_app');
+    -- A schema of one tenant's own takes nobody else's rows, whoever they are entered as.
+    IF schema_name <> platform.context_of(schema_name) THEN
+        EXECUTE format(
+            'ALTER TABLE %s ADD CONSTRAINT own_tenant CHECK (tenant_id = %L)', tenant_table,
+            substring(schema_name FROM '__t([0-9a-f]{32})$')::uuid);
+    END IF;
 END
 $$;
 
@@ -167,7 +173,9 @@ BEGIN
             lease_until timestamptz NOT NULL DEFAULT '-infinity'
         )$sql$, context);
     EXECUTE format('INSERT INTO %I.outbox_cursor DEFAULT VALUES', context);
-    EXECUTE format('GRANT SELECT, UPDATE ON %I.outbox_cursor TO %I', context, worker);
+    PERFORM platform.open_across_tenants(format('%I.outbox_cursor', context)::regclass, worker, 'SELECT, UPDATE');
+    EXECUTE format('ALTER TABLE %I.outbox_cursor ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.outbox_cursor FORCE ROW LEVEL SECURITY', context);
 
     -- One row for each event that a reaction has taken effect for.
     EXECUTE format($sql$

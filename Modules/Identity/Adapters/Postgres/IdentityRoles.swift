@@ -4,6 +4,8 @@ import Tenancy
 
 extension ContextRole {
     static let identity = ContextRole.app("identity")
+    /// Reads the control plane's word on one tenant.
+    static let control = ContextRole.app("control")
 }
 
 extension TenantContext {

@@ -10,13 +10,13 @@ struct OperatorReceipts: Sendable {
     let logger: Logger
 
     func find(_ key: String) async throws -> CommandReceipt? {
-        let rows = try await dataPlane.crossTenant(
-            as: .identityControl, reason: "repeating the answer to a command", logger: logger
+        let rows = try await dataPlane.control(
+            reason: .routine("repeat the answer to a command"), logger: logger
         ) { transaction in
             try await transaction.rows(
                 """
                 SELECT sealed_fingerprint, status, header_names, header_values, body
-                FROM identity.operator_receipts WHERE key = \(key)
+                FROM control.operator_receipts WHERE key = \(key)
                 """)
         }
         guard let row = rows.first else { return nil }
@@ -33,7 +33,7 @@ struct OperatorReceipts: Sendable {
         let sealed = try seal.close(receipt.fingerprint, for: .fingerprint, in: receipt.key)
         transaction.enqueue(
             """
-            INSERT INTO identity.operator_receipts (key, sealed_fingerprint, status, header_names, header_values, body)
+            INSERT INTO control.operator_receipts (key, sealed_fingerprint, status, header_names, header_values, body)
             VALUES (\(receipt.key), \(sealed), \(receipt.status), \(receipt.headers.map(\.name)), \
             \(receipt.headers.map(\.value)), \(receipt.body))
             """)

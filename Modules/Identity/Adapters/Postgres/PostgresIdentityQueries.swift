@@ -10,8 +10,8 @@ struct PostgresIdentityQueries: IdentityQueries {
 
     func tenant() async throws -> Tenant? {
         let rows = try await dataPlane.query(
-            tenant, as: .identity,
-            "SELECT \(TenantRow.columns) FROM identity.tenants WHERE tenant_id = \(tenant.tenantID)")
+            tenant, as: .control,
+            "SELECT \(TenantRow.columns) FROM control.tenants WHERE tenant_id = \(tenant.tenantID)")
         return try rows.first.map(TenantRow.tenant)
     }
 

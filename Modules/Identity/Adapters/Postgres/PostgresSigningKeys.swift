@@ -20,16 +20,16 @@ struct PostgresSigningKeys: SigningKeyStore {
     let logger: Logger
 
     func load(at now: Timestamp) async throws -> [SigningKey] {
-        let keys = try await dataPlane.crossTenant(
-            as: .identityControl, reason: "loading signing keys", logger: logger
+        let keys = try await dataPlane.control(
+            reason: .routine("load signing keys"), logger: logger
         ) { try await stored(in: $0, at: now) }
         guard Self.start(ofNextAfter: keys, at: now) != nil else { return keys }
 
-        return try await dataPlane.crossTenant(
-            as: .identityControl, reason: "making a signing key", logger: logger
+        return try await dataPlane.control(
+            reason: .once("make a signing key"), logger: logger
         ) { transaction in
             // One process makes the key; the others wait here and then find it.
-            _ = try await transaction.rows("SELECT pg_advisory_xact_lock(hashtext('identity.signing_keys'))")
+            _ = try await transaction.rows("SELECT pg_advisory_xact_lock(hashtext('control.signing_keys'))")
             var keys = try await stored(in: transaction, at: now)
             guard let start = Self.start(ofNextAfter: keys, at: now) else { return keys }
             let key = SigningKey(
@@ -39,11 +39,11 @@ struct PostgresSigningKeys: SigningKeyStore {
                 Array(key.privateKey.rawRepresentation), for: .signingKey, in: key.id.description)
             transaction.enqueue(
                 """
-                INSERT INTO identity.signing_keys (id, sealed_key, signs_from, signs_until)
+                INSERT INTO control.signing_keys (id, sealed_key, signs_from, signs_until)
                 VALUES (\(key.id), \(sealed), \(key.signsFrom), \(key.signsUntil))
                 """)
             transaction.enqueue(
-                "DELETE FROM identity.signing_keys WHERE signs_until < \(now.advanced(by: .seconds(-86_400)))")
+                "DELETE FROM control.signing_keys WHERE signs_until < \(now.advanced(by: .seconds(-86_400)))")
             logger.info("made a signing key", metadata: ["key": "\(key.id)", "signs-from": "\(key.signsFrom)"])
             keys.append(key)
             return keys
@@ -60,7 +60,7 @@ struct PostgresSigningKeys: SigningKeyStore {
 
     private func stored(in transaction: CrossTenantTransaction, at now: Timestamp) async throws -> [SigningKey] {
         let rows = try await transaction.rows(
-            "SELECT id, sealed_key, signs_from, signs_until FROM identity.signing_keys")
+            "SELECT id, sealed_key, signs_from, signs_until FROM control.signing_keys")
         return try rows.compactMap { row in
             let (id, sealed, from, until) = try row.decode((SigningKeyID, [UInt8], Timestamp, Timestamp).self)
             guard let raw = seal.open(sealed, for: .signingKey, in: id.description) else {

@@ -1,4 +1,3 @@
-import Foundation
 import Identity
 import Kernel
 import Logging
@@ -12,7 +11,7 @@ struct PostgresUserRepository: UserRepository {
     let logger: Logger
 
     func find(_ email: EmailAddress?, of tenant: TenantID?) async throws -> User? {
-        let context = TenantContext.admission(to: tenant ?? .nobodys, named: "log-in", logger: logger)
+        let context = TenantContext.admission(to: tenant ?? .nobody, named: "log-in", logger: logger)
         let rows = try await dataPlane.query(
             context, as: .identity,
             """
@@ -84,9 +83,4 @@ extension User {
         \(status.rawValue), \(createdAt), \(updatedAt), \(version))
         """
     }
-}
-
-extension TenantID {
-    /// Looked up in place of a tenant that there is not; identifiers are never made with it.
-    fileprivate static let nobodys = TenantID(UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)))
 }

@@ -9,8 +9,28 @@ extension RegisterTenant {
         Field("name", .line(), "The tenant's name for people.") { $0.name },
         Field("sku", .sku, "What the tenant has bought.") { $0.sku },
         Field("region", .region, "Where its data lives.") { $0.region },
-        Field("administrator", Administrator.shape, "Who runs it from its first day.") { $0.administrator }
-    ) { RegisterTenant(slug: $0, name: $1, sku: $2, region: $3, administrator: $4) }
+        Field("administrator", Administrator.shape, "Who runs it from its first day.") { $0.administrator },
+        Field(optional: "placement", PlacementOverride.shape, "Where it is to live, whatever the rules say.") {
+            $0.placement
+        }
+    ) { RegisterTenant(slug: $0, name: $1, sku: $2, region: $3, administrator: $4, placement: $5) }
+}
+
+extension PlacementOverride {
+    static let shape = Shape<PlacementOverride>.object(
+        "PlacementOverride", "A place for a tenant other than its SKU and region would give it.",
+        Field("tier", .enumeration(Tier.self), "Shared tables, schemas or a database of its own.", example: "silo") {
+            $0.tier
+        },
+        Field(
+            optional: "server", .string(1...40, .code), "The server; any of the region where absent.", example: "home"
+        ) {
+            $0.server
+        },
+        Field("reason", .line(.reason), "Why: it is kept in the log of decisions.", example: "Contract 2026-114") {
+            $0.reason
+        }
+    ) { PlacementOverride(tier: $0, server: $1, reason: $2) }
 }
 
 extension RegisterTenant.Administrator {

@@ -65,16 +65,14 @@ extension Shape where Value == Password {
 
 extension Shape where Value == SKU {
     static var sku: Shape {
-        shape(
-            ["type": "string", "enum": .array(SKU.codes.map { .string($0) })], example: "growth",
-            { text throws(IdentityError) in try SKU(text) }, back: { $0.code })
+        shape(code, example: "growth", { text throws(IdentityError) in try SKU(text) }, back: { $0.code })
     }
 }
 
 extension Shape where Value == Region {
     static var region: Shape {
-        shape(
-            ["type": "string", "enum": .array(Region.codes.map { .string($0) })], example: "eu-central",
-            { text throws(IdentityError) in try Region(text) }, back: { $0.code })
+        shape(code, example: "eu-central", { text throws(IdentityError) in try Region(text) }, back: { $0.code })
     }
 }
+
+private let code: JSON = ["type": "string", "minLength": 1, "maxLength": 40, "pattern": "^[a-z][a-z0-9-]*$"]

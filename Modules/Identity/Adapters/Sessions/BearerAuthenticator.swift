@@ -18,7 +18,7 @@ package struct BearerAuthenticator: Authenticator {
         let digest = BearerDigest(bearer)
         switch callers.look(up: digest) {
         case .hit(let caller):
-            return caller
+            return try await asOfNow(caller)
         case .miss(let ticket, let grant):
             let finding = try await finding(of: bearer, known: grant)
             callers.store(finding, for: digest, under: ticket)
@@ -26,7 +26,24 @@ package struct BearerAuthenticator: Authenticator {
         }
     }
 
+    /// A suspension is in the directory sooner than what is remembered of a bearer runs out.
+    private func asOfNow(_ caller: Caller) async throws -> Caller {
+        let isSuspended = try await dataPlane.residence(of: caller.tenantID).state == .suspended
+        guard isSuspended != caller.isSuspended else { return caller }
+        return Caller(
+            tenantID: caller.tenantID, tenantSlug: caller.tenantSlug, isSuspended: isSuspended, actor: caller.actor,
+            mayWrite: caller.mayWrite)
+    }
+
     private func finding(of bearer: String, known grant: SessionGrant?) async throws -> CallerCache.Finding? {
+        do {
+            return try await findingOfTenant(bearer, known: grant)
+        } catch is UnknownTenant {
+            return nil
+        }
+    }
+
+    private func findingOfTenant(_ bearer: String, known grant: SessionGrant?) async throws -> CallerCache.Finding? {
         if bearer.hasPrefix(APIKeyText.prefix) {
             guard let key = APIKeyText(bearer) else { return nil }
             return try await finding(of: key)
@@ -41,15 +58,14 @@ package struct BearerAuthenticator: Authenticator {
         let rows = try await dataPlane.query(
             .admission(to: text.tenantID, named: "authenticate", logger: logger), as: .identity,
             """
-            SELECT \(APIKeyRow.columns), tenant_slug, tenant_state FROM identity.api_keys k, \(tenantOf: "k")
-            WHERE k.tenant_id = \(text.tenantID) AND k.key_id = \(text.keyID)
+            SELECT \(APIKeyRow.columns) FROM identity.api_keys
+            WHERE tenant_id = \(text.tenantID) AND key_id = \(text.keyID)
             """)
         guard let row = rows.first else { return nil }
         let key = try APIKeyRow.key(row)
         guard isSame(key.digest, SystemSecrets().digest(text.secret)), key.isUsable(at: clock.now()) else { return nil }
-        return try CallerCache.Finding(
-            caller: caller(.apiKey(key.id.uuid), of: text.tenantID, row, mayWrite: key.permission == .write),
-            expiresAt: key.expiresAt, grant: nil)
+        return try await finding(
+            .apiKey(key.id.uuid), of: text.tenantID, mayWrite: key.permission == .write, expiresAt: key.expiresAt)
     }
 
     /// A session ends with its user's access and with the role it was opened for, whatever its token says.
@@ -57,35 +73,26 @@ package struct BearerAuthenticator: Authenticator {
         let rows = try await dataPlane.query(
             .admission(to: grant.tenantID, named: "authenticate", logger: logger), as: .identity,
             """
-            SELECT \(UserRow.columns), tenant_slug, tenant_state FROM identity.users u, \(tenantOf: "u")
-            WHERE u.tenant_id = \(grant.tenantID) AND u.user_id = \(grant.userID)
+            SELECT \(UserRow.columns) FROM identity.users
+            WHERE tenant_id = \(grant.tenantID) AND user_id = \(grant.userID)
             """)
         guard let row = rows.first else { return nil }
         let user = try UserRow.user(row)
         guard user.status == .active, user.role == grant.role else { return nil }
-        return try CallerCache.Finding(
-            caller: caller(.user(user.id), of: grant.tenantID, row, mayWrite: true), expiresAt: grant.expiresAt,
-            grant: grant)
+        return try await finding(
+            .user(user.id), of: grant.tenantID, mayWrite: true, expiresAt: grant.expiresAt, grant: grant)
     }
 
-    private func caller(
-        _ actor: Tenancy.Actor, of tenantID: TenantID, _ row: Row, mayWrite: Bool
-    ) throws -> Caller {
-        let state: TenantState = try known(row.decode("tenant_state"))
-        return Caller(
-            tenantID: tenantID, tenantSlug: try row.decode("tenant_slug"), isSuspended: state == .suspended,
-            actor: actor, mayWrite: mayWrite)
-    }
-}
-
-extension SQL.StringInterpolation {
-    /// The slug and state of the tenant that a row belongs to.
-    fileprivate mutating func appendInterpolation(tenantOf table: StaticString) {
-        appendInterpolation(
-            SQL(
-                unsafeSQL: """
-                    LATERAL (SELECT slug AS tenant_slug, state AS tenant_state FROM identity.tenants \
-                    WHERE tenant_id = \(table).tenant_id) t
-                    """))
+    private func finding(
+        _ actor: Tenancy.Actor, of tenant: TenantID, mayWrite: Bool, expiresAt: Timestamp?, grant: SessionGrant? = nil
+    ) async throws -> CallerCache.Finding? {
+        let residence = try await dataPlane.residence(of: tenant)
+        // Nobody has been given credentials of a tenant that is being made.
+        guard residence.state != .pending else { return nil }
+        return CallerCache.Finding(
+            caller: Caller(
+                tenantID: tenant, tenantSlug: residence.slug, isSuspended: residence.state == .suspended, actor: actor,
+                mayWrite: mayWrite),
+            expiresAt: expiresAt, grant: grant)
     }
 }

@@ -1,12 +1,13 @@
 package import Kernel
 
-/// Makes a tenant ready for use: registered, with an administrator and a first key, and open.
+/// Makes a tenant ready for use: placed, built, with an administrator and a first key, and open.
 package struct RegisterTenant: Sendable {
     package let slug: Slug
     package let name: DisplayText
     package let sku: SKU
     package let region: Region
     package let administrator: Administrator
+    package let placement: PlacementOverride?
 
     package struct Administrator: Sendable {
         package let email: EmailAddress
@@ -20,68 +21,77 @@ package struct RegisterTenant: Sendable {
         }
     }
 
-    package init(slug: Slug, name: DisplayText, sku: SKU, region: Region, administrator: Administrator) {
+    package init(
+        slug: Slug, name: DisplayText, sku: SKU, region: Region, administrator: Administrator,
+        placement: PlacementOverride? = nil
+    ) {
         self.slug = slug
         self.name = name
         self.sku = sku
         self.region = region
         self.administrator = administrator
+        self.placement = placement
     }
 }
 
-package struct RegisterTenantHandler<Registry: TenantRegistry, Hasher: PasswordHasher, Secrets: SecretSource>: Sendable
-{
+package struct RegisterTenantHandler<Foundry: TenantFoundry, Hasher: PasswordHasher, Secrets: SecretSource>: Sendable {
     package static var firstKeyName: String { "First key" }
 
-    private let registry: Registry
+    private let foundry: Foundry
     private let passwords: Hasher
     private let secrets: Secrets
     private let identifiers: IdentifierSource
     private let clock: WallClock
 
     package init(
-        registry: Registry, passwords: Hasher, secrets: Secrets, identifiers: IdentifierSource, clock: WallClock
+        foundry: Foundry, passwords: Hasher, secrets: Secrets, identifiers: IdentifierSource, clock: WallClock
     ) {
-        self.registry = registry
+        self.foundry = foundry
         self.passwords = passwords
         self.secrets = secrets
         self.identifiers = identifiers
         self.clock = clock
     }
 
+    /// Goes through the steps from the first one that is not done: a request that is repeated after a crash goes on
+    /// where the first one was.
     package func handle(_ command: RegisterTenant) async throws -> Registration {
         let hash = try await passwords.hash(command.administrator.password)
-        let now = clock.now()
-        let registration = try Registration(
-            tenant: Tenant(
-                id: identifiers.next(), slug: command.slug, name: command.name, sku: command.sku,
-                region: command.region, at: now),
-            firstAdministrator: FirstAdministrator(
-                email: command.administrator.email, name: command.administrator.name, passwordHash: hash,
-                identifiers: identifiers),
-            keyID: identifiers.next(), keyName: DisplayText(Self.firstKeyName), secrets: secrets, at: now)
-        try await registry.insert(registration)
+        let draft = Tenant(
+            id: identifiers.next(), slug: command.slug, name: command.name, sku: command.sku, region: command.region,
+            at: clock.now())
+        let decision = try await foundry.policy().place(draft, as: command.placement)
+        let reservation = try await foundry.reserve(
+            Reservation(
+                tenant: draft, decision: decision, administratorID: identifiers.next(), keyID: identifiers.next(),
+                salt: secrets.next(count: APIKeyText.secretLength)))
+        let tenant = reservation.tenant
+
+        try await foundry.perform(.build, of: tenant) { try await foundry.build(reservation) }
+        let registration = try await foundry.perform(.furnish, of: tenant) {
+            let made = try self.registration(of: command, reservation, passwordHash: hash)
+            try await foundry.furnish(made)
+            return made
+        }
+        try await foundry.open(registration)
         return registration
     }
-}
 
-extension Registration {
-    /// Lets the tenant's registration bring forth its administrator and its key, and opens it.
-    init(
-        tenant registered: Tenant, firstAdministrator: FirstAdministrator, keyID: APIKeyID, keyName: DisplayText,
-        secrets: some SecretSource, at now: Timestamp
-    ) throws(IdentityError) {
-        let administrators = registered.recordedEvents.compactMap(firstAdministrator.react)
-        precondition(administrators.count == 1, "a registration makes one administrator")
-        var tenant = registered
+    private func registration(
+        of command: RegisterTenant, _ reservation: Reservation, passwordHash: PasswordHash
+    ) throws(IdentityError) -> Registration {
+        let now = clock.now()
+        let administrator = FirstAdministrator(
+            id: reservation.administratorID, email: command.administrator.email, name: command.administrator.name,
+            passwordHash: passwordHash)
+        let secret = secrets.derive(from: reservation.salt, count: APIKeyText.secretLength)
+        var tenant = reservation.tenant
         try tenant.activate(at: now)
-        let text = APIKeyText(
-            tenantID: tenant.id, keyID: keyID, secret: secrets.next(count: APIKeyText.secretLength))
-        self.init(
-            tenant: tenant, administrator: administrators[0],
+        return Registration(
+            tenant: tenant, administrator: administrator.make(at: tenant.registeredAt),
             key: try APIKey(
-                id: keyID, name: keyName, permission: .write, digest: secrets.digest(text.secret),
-                createdBy: "operator", expiresAt: nil, at: now),
-            keyText: text)
+                id: reservation.keyID, name: DisplayText(Self.firstKeyName), permission: .write,
+                digest: secrets.digest(secret), createdBy: "operator", expiresAt: nil, at: now),
+            keyText: APIKeyText(tenantID: tenant.id, keyID: reservation.keyID, secret: secret))
     }
 }

@@ -46,6 +46,8 @@ extension APIKeyText: CustomStringConvertible, CustomDebugStringConvertible, Cus
 package protocol SecretSource: Sendable {
     /// Random bytes that nobody can guess.
     func next(count: Int) -> [UInt8]
+    /// Bytes that nobody can guess who knows the salt but not the installation's secret; the same for the same salt.
+    func derive(from salt: [UInt8], count: Int) -> [UInt8]
     /// SHA-256.
     func digest(_ secret: [UInt8]) -> [UInt8]
 }

@@ -1,13 +1,9 @@
-/// What a tenant has bought.
+/// What a tenant has bought, by its code.
 package struct SKU: Hashable, Sendable {
-    package static let codes = ["starter", "growth", "enterprise"]
-
     package let code: String
 
     package init(_ code: String) throws(IdentityError) {
-        guard Self.codes.contains(code) else {
-            throw .invalid(.sku, reason: "be one of \(Self.codes.joined(separator: ", "))")
-        }
+        guard isCode(code) else { throw .invalid(.sku, reason: codeForm) }
         self.code = code
     }
 
@@ -17,21 +13,29 @@ package struct SKU: Hashable, Sendable {
     }
 }
 
-/// Where a tenant's data lives.
+/// Where a tenant's data lives, by its code.
 package struct Region: Hashable, Sendable {
-    package static let codes = ["eu-central", "eu-west", "us-east", "us-west", "ap-southeast"]
-
     package let code: String
 
     package init(_ code: String) throws(IdentityError) {
-        guard Self.codes.contains(code) else {
-            throw .invalid(.region, reason: "be one of \(Self.codes.joined(separator: ", "))")
-        }
+        guard isCode(code) else { throw .invalid(.region, reason: codeForm) }
         self.code = code
     }
 
     /// Brings back a region that a tenant has, open to newcomers or not.
     package init(restoring code: String) {
         self.code = code
+    }
+}
+
+private let codeForm = "begin with a letter and hold 1 to 40 of a-z, 0-9 and hyphens"
+
+private func isCode(_ text: String) -> Bool {
+    guard (1...40).contains(text.utf8.count), let first = text.utf8.first,
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
+    else { return false }
+    return text.utf8.allSatisfy {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+            || $0 == UInt8(ascii: "-")
     }
 }

@@ -19,15 +19,26 @@ package struct Slug: Hashable, Sendable {
         guard !text.utf8.dropFirst(2).starts(with: "--".utf8) else {
             throw .invalid(.slug, reason: "not have hyphens as its third and fourth characters")
         }
-        guard !Self.reserved.contains(text) else {
-            throw .invalid(.slug, reason: "not be a reserved word; '\(text)' is one")
-        }
         self.text = text
+        guard !Self.reserved.contains(text), !Self.reservedLikenesses.contains(likeness) else {
+            throw .invalid(.slug, reason: "not be a reserved word or look like one; '\(text)' does")
+        }
     }
 
     /// Brings back a slug that was accepted once, whatever has been reserved since.
     package init(restoring text: String) {
         self.text = text
+    }
+
+    /// What is left of it when characters and pairs that look alike are taken for one: two slugs of one likeness are too
+    /// easy to confuse (compare the skeletons of Unicode Technical Standard 39).
+    package var likeness: String {
+        var text = text.replacing("-", with: "").replacing("rn", with: "m").replacing("vv", with: "w")
+            .replacing("cl", with: "d")
+        for (from, to) in [("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("8", "b"), ("2", "z")] {
+            text = text.replacing(from, with: to)
+        }
+        return text
     }
 
     private static let reserved: Set<String> = [
@@ -40,6 +51,10 @@ package struct Slug: Hashable, Sendable {
         "support", "system", "tenant", "tenants", "test", "undefined", "user", "users", "webmaster", "well-known",
         "www",
     ]
+}
+
+extension Slug {
+    private static let reservedLikenesses = Set(reserved.map { Slug(restoring: $0).likeness })
 }
 
 extension Slug: CustomStringConvertible {

@@ -9,18 +9,25 @@ package struct ReceiptExpiry: Service {
     package static let retention = Duration.seconds(24 * 3600)
 
     private let dataPlane: DataPlane
+    private let databases: @Sendable () async throws -> [DatabaseID]
     private let tables: [Table]
     private let interval: Duration
     private let logger: Logger
 
-    /// - Parameter schemas: of the contexts whose receipts are looked after.
-    package init(schemas: [String], dataPlane: DataPlane, interval: Duration = .seconds(600), logger: Logger) {
+    /// - Parameters:
+    ///   - schemas: of the contexts whose receipts are looked after.
+    ///   - databases: where those contexts are.
+    package init(
+        schemas: [String], dataPlane: DataPlane, in databases: @escaping @Sendable () async throws -> [DatabaseID],
+        interval: Duration = .seconds(600), logger: Logger
+    ) {
         tables = schemas.flatMap { schema in
             [Table(schema: schema, name: "receipts", key: "tenant_id, key")]
                 // The operator's receipts belong to no tenant.
-                + (schema == "identity" ? [Table(schema: schema, name: "operator_receipts", key: "key")] : [])
+                + (schema == "control" ? [Table(schema: schema, name: "operator_receipts", key: "key")] : [])
         }
         self.dataPlane = dataPlane
+        self.databases = databases
         self.interval = interval
         self.logger = logger
     }
@@ -42,8 +49,12 @@ package struct ReceiptExpiry: Service {
     /// Deletes in small portions, so that no lock lasts; answers how many went.
     package func deleteExpired(at now: Timestamp) async throws -> Int {
         var deleted = 0
-        for table in tables {
-            deleted += try await deleteExpired(from: table, before: now.advanced(by: .zero - Self.retention))
+        for database in try await databases() {
+            // The control plane's receipts are in its own database alone.
+            for table in tables where table.schema != "control" || database == dataPlane.fleet.control {
+                deleted += try await deleteExpired(
+                    from: table, in: database, before: now.advanced(by: .zero - Self.retention))
+            }
         }
         return deleted
     }
@@ -54,11 +65,11 @@ package struct ReceiptExpiry: Service {
         let key: String
     }
 
-    private func deleteExpired(from table: Table, before: Timestamp) async throws -> Int {
+    private func deleteExpired(from table: Table, in database: DatabaseID, before: Timestamp) async throws -> Int {
         var deleted = 0
         while true {
             let portion = try await dataPlane.crossTenant(
-                as: .worker(table.schema), reason: "delete expired receipts", logger: logger
+                in: database, as: .worker(table.schema), reason: .routine("delete expired receipts"), logger: logger
             ) {
                 try await $0.rowsWriting(
                     """

@@ -6,6 +6,7 @@ package import Postgres
 /// read of an aggregate: that keeps the outbox's commit order and one aggregate's order of versions the same.
 final class Transaction {
     private let connection: PostgresConnection
+    private let plan: TransactionPlan
     private let deadline: ContinuousClock.Instant
     private var prologue: [Statement]
     private var writes: [Statement] = []
@@ -13,26 +14,34 @@ final class Transaction {
     private var hasWritten = false
     private(set) var actionsAfterCommit: [@Sendable () -> Void] = []
 
-    init(_ connection: PostgresConnection, prologue: [Statement], deadline: ContinuousClock.Instant) {
+    init(
+        _ connection: PostgresConnection, plan: TransactionPlan, prologue: [Statement],
+        deadline: ContinuousClock.Instant
+    ) {
         self.connection = connection
+        self.plan = plan
         self.prologue = prologue
         self.deadline = deadline
     }
 
     func enqueue(_ sql: SQL) {
-        writes.append(Statement(sql))
+        enqueue(Statement(plan.resolve(sql)))
+    }
+
+    func enqueue(_ statement: Statement) {
+        writes.append(statement)
     }
 
     func rows(_ sql: SQL) async throws -> Rows {
         guard !hasWritten else { throw ReadAfterWrite() }
-        return try await fly(prologue + [Statement(sql)])
+        return try await fly(prologue + [Statement(plan.resolve(sql))])
     }
 
     func rowsWriting(_ sql: SQL) async throws -> Rows {
         hasWritten = true
         let before = writes
         writes = []
-        return try await fly(prologue + before + [Statement(sql)])
+        return try await fly(prologue + before + [Statement(plan.resolve(sql))])
     }
 
     func enqueue(_ receipt: CommandReceipt, table: String) {
@@ -46,6 +55,8 @@ final class Transaction {
                 """))
     }
 
+    var database: DatabaseID { plan.database }
+
     func afterCommit(_ action: @escaping @Sendable () -> Void) {
         actionsAfterCommit.append(action)
     }
@@ -54,7 +65,14 @@ final class Transaction {
         guard !writes.isEmpty || prologue.isEmpty else { return }
         let last = writes
         writes = []
-        _ = try await fly(prologue + last + [.commit])
+        guard plan.isWriting, let tenant = plan.tenant else {
+            _ = try await fly(prologue + last + [.commit])
+            return
+        }
+        let rows = try await fly(prologue + last + [.commit, .logPosition])
+        if let position = ConsistencyToken.position(try rows[0].decode(String.self)) {
+            tenant.progress.record(ConsistencyToken(server: plan.database.server, position: position))
+        }
     }
 
     /// Leaves the connection to the pool as it found it, or broken, in which case the pool destroys it.
@@ -91,6 +109,9 @@ package struct ReadAfterWrite: Error, CustomStringConvertible {
 package final class TenantTransaction {
     package let tenant: TenantContext
     private let transaction: Transaction
+
+    /// Where the tenant lives, for those who wake others up after the commit; it makes no difference to any statement.
+    package var database: DatabaseID { transaction.database }
 
     init(_ transaction: Transaction, tenant: TenantContext) {
         self.transaction = transaction

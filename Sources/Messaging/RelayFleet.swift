@@ -1,0 +1,104 @@
+package import Kafka
+package import Logging
+import ServiceLifecycle
+package import Tenancy
+
+/// How relays go about their work.
+package struct RelayConfiguration: Sendable {
+    /// How long the others wait before they take over from a process that died.
+    package var lease = Duration.seconds(5)
+    /// How often an outbox is looked at when nobody nudges, as long as there are few of them.
+    package var heartbeat = Duration.seconds(1)
+    /// How many outboxes are looked at in a heartbeat: where there are more, each waits for its turn.
+    package var outboxesInHeartbeat = 25
+    /// How long to wait for a transaction that holds back events which have committed after it began: most end
+    /// within milliseconds, and one that stays open must not be asked about all the time.
+    var settling = Backoff(first: .milliseconds(2), limit: .milliseconds(250))
+    package var batch = 500
+
+    package init() {}
+}
+
+/// Publishes one context's outboxes, one relay for each database that has one.
+///
+/// A nudge reaches its relay at once. One that got lost with its process is made up for by the heartbeat, which goes
+/// round all databases: with more of them than `outboxesInHeartbeat`, a round takes as many heartbeats as it must, so
+/// that a thousand silos do not keep a thousand connections open.
+package struct RelayFleet: Service {
+    private let schema: String
+    private let databases: @Sendable () async throws -> [DatabaseID]
+    private let dataPlane: DataPlane
+    private let producer: KafkaProducer
+    private let signal: RelaySignal
+    private let notices: OutboxNotices
+    private let configuration: RelayConfiguration
+    private let logger: Logger
+
+    package init(
+        schema: String, in databases: @escaping @Sendable () async throws -> [DatabaseID], dataPlane: DataPlane,
+        producer: KafkaProducer, signal: RelaySignal, notices: OutboxNotices,
+        configuration: RelayConfiguration = RelayConfiguration(), logger: Logger
+    ) {
+        self.schema = schema
+        self.databases = databases
+        self.dataPlane = dataPlane
+        self.producer = producer
+        self.signal = signal
+        self.notices = notices
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await goRound() }
+            let relays = await cancelWhenGracefulShutdown { await publish() }
+            // Lets other processes take over at once, instead of waiting until the leases run out.
+            await withDiscardingTaskGroup { group in
+                for relay in relays { group.addTask { await relay.releaseLease() } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Nudges every outbox in turn.
+    private func goRound() async {
+        var waiting: [DatabaseID] = []
+        while !Task.isCancelled {
+            if waiting.isEmpty {
+                do {
+                    waiting = try await databases()
+                } catch {
+                    logger.debug("outboxes are looked for again", metadata: ["error": "\(error)"])
+                }
+            }
+            for database in waiting.prefix(configuration.outboxesInHeartbeat) { signal.nudge(database) }
+            waiting.removeFirst(min(waiting.count, configuration.outboxesInHeartbeat))
+            try? await Task.sleep(for: configuration.heartbeat)
+        }
+    }
+
+    /// Answers the relays that were at work, once it is cancelled and they are done.
+    private func publish() async -> [Relay] {
+        var relays: [DatabaseID: (relay: Relay, nudge: AsyncStream<Void>.Continuation)] = [:]
+        await withDiscardingTaskGroup { group in
+            for await _ in signal.nudges {
+                for database in signal.takeNudged() {
+                    if let known = relays[database] {
+                        known.nudge.yield()
+                        continue
+                    }
+                    let relay = Relay(
+                        schema: schema, in: database, dataPlane: dataPlane, producer: producer, notices: notices,
+                        configuration: configuration, logger: logger)
+                    let (nudges, nudge) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+                    relays[database] = (relay, nudge)
+                    nudge.yield()
+                    group.addTask { await relay.run(nudges) }
+                }
+            }
+            for (_, nudge) in relays.values { nudge.finish() }
+        }
+        return relays.values.map(\.relay)
+    }
+}
