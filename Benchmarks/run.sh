@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: all of them, or SUITE=http or SUITE=tenancy. Prints a table, or with JSON=1 one JSON object a line.
+# Runs the benchmarks: all of them, or SUITE=http or SUITE=tenancy. Prints tables, or with JSON=1 one
+# JSON object a line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,8 +12,9 @@ for suite in $suites; do
   fi
 done
 
-# The load generators; everything else is there once `make bench` has gone through scripts/bootstrap.sh.
-for program in wrk python3 cc; do
+# The load generators, and what compiles one of them; everything else is there once `make bench` has gone through
+# scripts/bootstrap.sh.
+for program in wrk python3 gcc; do
   command -v "$program" >/dev/null && continue
   if [ "$(id -u)" = 0 ]; then
     apt-get update -q >&2 && apt-get install -y -q "$program" >&2

@@ -27,6 +27,8 @@ struct order {
 
 void identify(struct order *order, long tenant, long number, int run);
 void identify_known(struct order *order, long tenant, long number);
-// The signature stands for the one of platform.enter: context, then signature in bytea's text form.
-void place(struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac);
-void show(struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac);
+// Context and signature (as bytea's text form) are what platform.enter takes.
+void place(
+    struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac);
+void show(
+    struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac);

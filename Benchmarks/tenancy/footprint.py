@@ -57,6 +57,7 @@ def measure(atrium, tier):
     before, after = rows[0], rows[2]
     # Not measured: the growth since the start, as if it went on in proportion.
     share = 1000 / len(tenants)
-    rows.append(["extrapolated_growth_1000", 1000, *((end - start) * share for start, end in zip(before[2:], after[2:]))])
+    growth = [(end - start) * share for start, end in zip(before[2:], after[2:])]
+    rows.append(["extrapolated_growth_1000", 1000, *growth])
     bench.table("tenancy", f"footprint_{tier}", COLUMNS, rows)
 

@@ -15,6 +15,8 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SCHEMAS = [int(count) for count in os.environ.get("BENCH_SCHEMAS", "1,100,1000").split(",")]
 SILOS = [int(count) for count in os.environ.get("BENCH_SILOS", "1,20").split(",")]
+# Some sides alone, for instance: where,unchecked,signed
+CHOSEN = os.environ.get("BENCH_SIDES", "none,where,setting,unchecked,signed,policy,bridge,silo").split(",")
 POOL_TENANTS = 100
 ACTIVE = 8
 # What Atrium keeps prepared on one connection.
@@ -37,7 +39,7 @@ def build_driver(folder):
     pkg = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "libpq", "libsodium"], capture_output=True, text=True, check=True)
     subprocess.run(
-        ["cc", "-O2", "-o", program, HERE / "drive.c", HERE / "statements.c", *pkg.stdout.split()], check=True)
+        ["gcc", "-O2", "-o", program, HERE / "drive.c", HERE / "statements.c", *pkg.stdout.split()], check=True)
     return program
 
 
@@ -46,15 +48,15 @@ def make_sides(atrium):
     bench.say("making databases of the pool's shape")
     sides = [
         Side(name, name, tables.pool(name, POOL_TENANTS), POOL_TENANTS)
-        for name in ["none", "where", "setting", "unchecked", "signed", "policy"]]
+        for name in ["none", "where", "setting", "unchecked", "signed", "policy"] if name in CHOSEN or name == "where"]
     start = time.monotonic()
-    bench.say(f"making bridge schemas for {', '.join(map(str, SCHEMAS))} tenants")
-    for count, databases in tables.bridges(SCHEMAS).items():
+    bench.say("making bridge schemas")
+    for count, databases in tables.bridges(SCHEMAS if "bridge" in CHOSEN else []).items():
         sides.append(Side(f"bridge_{count}", "bridge", databases, count))
         if count * 3 > CACHE:
             sides.append(Side(f"bridge_{count}_all_prepared", "bridge", databases, count, cache=6 * count + 20))
     bench.say(f"made them in {time.monotonic() - start:.0f} s")
-    for count in SILOS:
+    for count in SILOS if "silo" in CHOSEN else []:
         tenants = max(count, POOL_TENANTS // count * count)
         sides.append(Side(f"silo_{count}", "signed", tables.silos(count, tenants), tenants))
     return sides
@@ -65,7 +67,7 @@ def drive(atrium, program, side, workload, run, key):
     output = subprocess.run(
         [program, workload, side.separation, str(SECONDS), str(ACTIVE), str(side.tenants), str(side.orders),
          str(side.cache), str(run), key.hex(), *(atrium.database_url(name, login) for name in side.databases)],
-        capture_output=True, text=True, timeout=SECONDS * 2 + 60)
+        capture_output=True, text=True, timeout=SECONDS * 2 + 180)
     if output.returncode:
         sys.exit(f"bench: {side.name}, {workload}: {output.stderr}")
     return [float(word) for word in output.stdout.split()]

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const separation_names[SEPARATIONS] = {"none", "where", "setting", "unchecked", "signed", "policy", "bridge"};
+const char *const separation_names[SEPARATIONS] = {
+    "none", "where", "setting", "unchecked", "signed", "policy", "bridge"};
 
 void identify(struct order *order, long tenant, long number, int run) {
     snprintf(order->tenant, sizeof order->tenant, "0198c0dc-0000-7000-8000-%012lx", tenant);
@@ -54,7 +55,8 @@ static void open_transaction(
     }
 }
 
-void place(struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac) {
+void place(
+    struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac) {
     static char answer[421], payload[481];
     if (!answer[0]) {
         memset(answer, 'x', sizeof answer - 1);
@@ -66,12 +68,12 @@ void place(struct transaction *out, enum separation how, const struct order *ord
     open_transaction(out, how, order, "BEGIN", context, mac);
 
     struct statement *s;
+#define RECEIPT                                                                                                    \
+    "INSERT INTO orders.receipts (tenant_id, key, fingerprint, status, header_names, header_values, body) "
     if (how >= UNCHECKED && how != POLICY) {
-        s = add(out, "INSERT INTO orders.receipts (tenant_id, key, fingerprint, status, header_names, header_values, body) "
-                     "VALUES (platform.tenant_id(), $1, $2, $3, $4, $5, convert_to($6, 'UTF8'))");
+        s = add(out, RECEIPT "VALUES (platform.tenant_id(), $1, $2, $3, $4, $5, convert_to($6, 'UTF8'))");
     } else {
-        s = add(out, "INSERT INTO orders.receipts (tenant_id, key, fingerprint, status, header_names, header_values, body) "
-                     "VALUES ($7, $1, $2, $3, $4, $5, convert_to($6, 'UTF8'))");
+        s = add(out, RECEIPT "VALUES ($7, $1, $2, $3, $4, $5, convert_to($6, 'UTF8'))");
     }
     with(s, order->key);
     with(s, "\\x5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592");
@@ -92,8 +94,9 @@ void place(struct transaction *out, enum separation how, const struct order *ord
     const char *lines[] = {order->tenant, order->id, "{SEAT-PRO,SETUP}", "{3,1}", "{1250,9900}"};
     for (int index = 0; index < 5; index++) with(s, lines[index]);
 
-    s = add(out, "INSERT INTO %1$s.order_history (tenant_id, order_id, version, change, reason, actor, correlation_id, at) "
-                 "SELECT $1, $2, version, change, reason, $3, $4, at FROM unnest($5::bigint[], $6::text[], $7::text[], "
+    s = add(out, "INSERT INTO %1$s.order_history (tenant_id, order_id, version, change, reason, actor, "
+                 "correlation_id, at) SELECT $1, $2, version, change, reason, $3, $4, at "
+                 "FROM unnest($5::bigint[], $6::text[], $7::text[], "
                  "$8::timestamptz[]) AS event (version, change, reason, at)");
     const char *history[] = {
         order->tenant, order->id, "api-key:0198c0de-0000-7000-8000-00000000c001", correlation, "{1,2}",
@@ -112,7 +115,8 @@ void place(struct transaction *out, enum separation how, const struct order *ord
     add(out, "SELECT pg_current_wal_insert_lsn()::text");
 }
 
-void show(struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac) {
+void show(
+    struct transaction *out, enum separation how, const struct order *order, const char *context, const char *mac) {
     open_transaction(out, how, order, "BEGIN READ ONLY", context, mac);
     struct statement *s;
 #define COLUMNS                                                                                                    \

@@ -17,7 +17,7 @@ def digits(tenant):
 
 
 def filling(tenants, orders, first=1, step=1, schema="orders"):
-    """Orders of two lines each for every tenant; `{t}` stands for the tenant's number where schemas are the tenant's own."""
+    """Orders of two lines each for every `step`-th tenant from `first` on."""
     source = f"generate_series({first}, {tenants}, {step}) t, generate_series(1, {orders}) k"
     customer = "'0198c0de-0000-7000-8000-00000000c001'"
     return f"""

@@ -89,3 +89,29 @@ def signature(atrium):
     bench.table("tenancy", "http_place_with", COLUMNS, rows)
     bench.report("tenancy", "signature_cost_of_rate", (1 - rows[-1][2]) * 100, "%")
     bench.report("tenancy", "signature_cost_of_cpu", (rows[-1][5] - 1) * 100, "%")
+    calls = {way: [] for way in ways}
+    for _ in range(5):
+        for way, definition in ways.items():
+            atrium.sql(definition)
+            calls[way].append(microseconds_of_a_call(atrium))
+    cost = {way: statistics.median(values) for way, values in calls.items()}
+    for way, value in cost.items():
+        bench.report("tenancy", f"enter_{way}", value, "µs CPU/call")
+    bench.report(
+        "tenancy", "signature_cost_by_calls",
+        (cost["signed"] - cost["plain_setting"]) / (rows[0][3] + rows[0][4]) * 100, "% of CPU/order")
+
+
+def microseconds_of_a_call(atrium, count=10_000):
+    """Processor time of platform.enter alone, by what Linux counts for the server process."""
+    until, mac = atrium.unbound_signature("00000000-0000-7000-8000-0000000000be", "orders_app")
+    clock = "SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint"
+    call = f"platform.enter('000000000000700080000000000000be,orders_app', {until}, '\\x{mac}')"
+    before, after = atrium.sql(f"""
+        BEGIN;
+        DO $$ BEGIN PERFORM {call}; END $$;
+        {clock};
+        DO $$ BEGIN FOR n IN 1..{count} LOOP PERFORM {call}; END LOOP; END $$;
+        {clock};
+        COMMIT;""").split()
+    return (int(after) - int(before)) / 1000 / count

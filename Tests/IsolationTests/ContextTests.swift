@@ -86,18 +86,22 @@ struct ContextTests {
             "swiftc", "-typecheck", "-swift-version", "6", "-package-name", packageName, "-I", modules, "-I",
             "/usr/include/postgresql",
         ]
-        for module in ["CPostgres", "CRDKafka", "CSodium"] {
-            arguments += ["-Xcc", "-fmodule-map-file=\(root)/Sources/\(module)/module.modulemap"]
-        }
-        for module in ["CNIOAtomics", "CXKCP", "CXKCPShims", "CCryptoBoringSSL", "CCryptoBoringSSLShims"] {
-            let map = "\(root)/.build/checkouts/swift-crypto/Sources/\(module)/include"
-            if FileManager.default.fileExists(atPath: "\(map)/module.modulemap") {
-                arguments += ["-Xcc", "-fmodule-map-file=\(map)/module.modulemap", "-Xcc", "-I", "-Xcc", map]
-            }
-        }
+        for map in moduleMaps(root) { arguments += ["-Xcc", "-fmodule-map-file=\(map)"] }
         return try await ChildProcess.run(
             Program(
                 "/usr/bin/env", arguments + [file.path()], environment: ProcessInfo.processInfo.environment))
+    }
+
+    /// Of every C module that the modules above are made of, ours and those of other packages.
+    private static func moduleMaps(_ root: String) -> [String] {
+        func entries(_ folder: String) -> [String] {
+            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).map { "\(folder)/\($0)" }
+        }
+        let folders =
+            entries("\(root)/Sources")
+            + entries("\(root)/.build/checkouts").flatMap { entries("\($0)/Sources") }.map { "\($0)/include" }
+            + entries(Places.products.path())
+        return folders.map { "\($0)/module.modulemap" }.filter { FileManager.default.fileExists(atPath: $0) }
     }
 
     /// What SwiftPM calls the package, for `package` declarations to be seen: the folder's name.

@@ -122,6 +122,14 @@ struct OutletTests {
                 #expect(try await pair.run(sql, as: pair.a).affected == 0)
             }
             for tenant in [pair.a, pair.b] {
+                let copy = try await pair.refusal(
+                    """
+                    INSERT INTO \(identifier: schema).orders SELECT \(tenant.tenantID), \(pair.orderOfA), customer_id, \
+                    currency, state, total_minor, created_at, updated_at, version FROM orders.orders
+                    """, as: pair.a)
+                #expect(copy?.sqlState == (tenant.tenantID == pair.a.tenantID ? "23514" : "42501"))
+            }
+            for tenant in [pair.a, pair.b] {
                 let line = try await pair.refusal(
                     """
                     INSERT INTO \(identifier: schema).order_lines VALUES (\(tenant.tenantID), \(pair.orderOfB), 2, 'x', 1, 1)

@@ -33,7 +33,7 @@ struct MigrationFleetTests {
 
     @Test("brings every tenant's schemas to the newest files, and says that they are there the next time")
     func many() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             var suffixes: [String] = []
             for _ in 0..<20 { suffixes.append(try await database.makeTenant()) }
             let files = try SQLFolder.files(Self.more)
@@ -55,7 +55,7 @@ struct MigrationFleetTests {
 
     @Test("goes past a schema that fails, names it, and is mended by running again")
     func oneFails() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             var suffixes: [String] = []
             for _ in 0..<5 { suffixes.append(try await database.makeTenant()) }
             let bad = "orders__\(suffixes[2])"
@@ -75,7 +75,7 @@ struct MigrationFleetTests {
 
     @Test("keeps a context's tenants back where the context itself has failed, and no other context's")
     func baseFails() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffix = try await database.makeTenant()
             let files = try SQLFolder.files([
                 "orders/0900_more.sql": "SELECT 1 / 0;", "billing/0900_more.sql": "CREATE TABLE more (tenant_id uuid);",
@@ -92,7 +92,7 @@ struct MigrationFleetTests {
 
     @Test("goes past a database that can't be reached, and past one that is still to be made")
     func unreachable() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let nowhere = ConnectionSettings(host: "127.0.0.1", port: 1, user: "postgres", database: "postgres")
             var missing = try ConnectionSettings(database.address.url)
             missing.database = "nobody_made_this"
@@ -146,7 +146,7 @@ struct MigrationFleetTests {
 
     @Test("gives up a lock that it does not get, and tries again until it gets it")
     func lock() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let reader = try await PostgresConnection.connect(ConnectionSettings(database.address.url), logger: .silent)
             defer { reader.close() }
             _ = try await reader.flight([Statement("BEGIN"), Statement("SELECT count(*) FROM orders.orders")])
@@ -171,7 +171,7 @@ struct MigrationFleetTests {
 
     @Test("says who is in the way when it never gets the lock")
     func blocked() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let reader = try await PostgresConnection.connect(ConnectionSettings(database.address.url), logger: .silent)
             defer { reader.close() }
             _ = try await reader.flight([Statement("BEGIN"), Statement("SELECT count(*) FROM orders.orders")])
@@ -182,7 +182,7 @@ struct MigrationFleetTests {
 
     @Test("ends a file that takes longer than it may")
     func statementTimeout() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let files = try SQLFolder.files(["orders/0900_long.sql": "SELECT pg_sleep(60);"])
             let report = try await Self.run(
                 files, [database], options: Self.options { $0.statementTimeout = .milliseconds(100) })
@@ -208,7 +208,7 @@ struct MigrationFleetTests {
 
     @Test("makes an index concurrently in each schema, and plainly in those that are made later")
     func concurrentIndex() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffixes = try await [database.makeTenant(), database.makeTenant()]
             let files = try SQLFolder.files(Self.index)
             let report = try await Self.run(files, [database])
@@ -222,7 +222,7 @@ struct MigrationFleetTests {
 
     @Test("writes are not held up while an index is made")
     func writesGoOn() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             // An old transaction keeps the index from being ready; it holds nobody else up.
             let old = try await PostgresConnection.connect(ConnectionSettings(database.address.url), logger: .silent)
             defer { old.close() }
@@ -246,7 +246,7 @@ struct MigrationFleetTests {
 
     @Test("removes half an index that an earlier try has left, and takes a whole one for done")
     func brokenIndex() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffix = try await database.makeTenant()
             // One try was broken off, the other had done everything but write it down.
             try await database.run(
@@ -261,7 +261,7 @@ struct MigrationFleetTests {
 
     @Test("drops an index concurrently, once")
     func dropIndex() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let changes = Self.index.merging(["orders/0901_drop.sql": "DROP INDEX CONCURRENTLY orders_by_note;"]) { $1 }
             let files = try SQLFolder.files(changes)
             #expect(try await Self.run(files, [database]).isSuccess)

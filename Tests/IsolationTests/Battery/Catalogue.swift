@@ -169,6 +169,9 @@ struct TenantTable: Sendable {
     var references: [Reference] = []
     var roles: [Rights] = []
 
+    /// Whether it is in a schema that one tenant has to itself.
+    var isOwn: Bool { schema.contains("__") }
+
     /// The same table in any schema of its context.
     var kind: String { "\(context).\(table)" }
 }

@@ -56,6 +56,11 @@ struct Mutants: Sendable {
                 "one more policy USING (true) on \(table.name)", table.name,
                 "CREATE POLICY further ON \(name) USING (true)"),
         ]
+        if table.isOwn {
+            found.append(
+                Mutant(
+                    "no own_tenant on \(table.name)", table.name, "ALTER TABLE \(name) DROP CONSTRAINT own_tenant"))
+        }
         for rights in table.roles where rights.isOfOneTenant && rights.selects {
             found.append(
                 Mutant(

@@ -79,6 +79,14 @@ struct RowMaker: Sendable {
         try catalogue.tables.map { try insertion(into: $0, tenant, seed) }
     }
 
+    /// The tables of a tenant's own schema open to rows of others, so that what else keeps them out shows.
+    func opened(_ table: TenantTable) -> [SQL] {
+        guard table.isOwn else { return [] }
+        return catalogue.tables.filter { $0.schema == table.schema }.map {
+            "ALTER TABLE \(unsafeSQL: $0.name) DROP CONSTRAINT IF EXISTS own_tenant"
+        }
+    }
+
     /// The tenant's rows gone from every table.
     func nowhere(_ tenant: TenantID) -> [SQL] {
         catalogue.tables.reversed().map { "DELETE FROM \(unsafeSQL: $0.name) WHERE tenant_id = \(tenant)" }

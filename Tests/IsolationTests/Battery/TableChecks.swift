@@ -63,10 +63,18 @@ struct TableChecks: Sendable {
                     try await foreignReference(table, reference, role, inside, prober)
                 }
             }
+            if table.isOwn {
+                check("a tenant's own schema takes nobody else's rows") { prober in
+                    let answer = try await prober.attempt(
+                        try rows.insertion(into: table, b, 5), as: role, in: .entered(b, as: role))
+                    return answer.constraint == "own_tenant" ? nil : describe(answer)
+                }
+            }
             check("a tenant may use the keys that another has") { prober in
                 let before =
                     ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b)
-                    + ["SET LOCAL session_replication_role = origin"] + (try rows.parents(of: table, b, 1))
+                    + ["SET LOCAL session_replication_role = origin"] + rows.opened(table)
+                    + (try rows.parents(of: table, b, 1))
                 let answer = try await prober.attempt(
                     try rows.insertion(into: table, b, 1), as: role, in: .entered(b, as: role), before: before)
                 return answer.affected == 1 ? nil : describe(answer)
@@ -97,7 +105,7 @@ struct TableChecks: Sendable {
         for suffix in [""] + (returning ? ["RETURNING tenant_id"] : []) {
             let answer = try await prober.attempt(
                 try rows.insertion(into: table, b, 5, suffix: suffix), as: role, in: context,
-                before: ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b)
+                before: ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b) + rows.opened(table)
                     + (try rows.parents(of: table, b, 5)))
             guard answer.sqlState == "42501" else { return describe(answer) }
         }
@@ -157,6 +165,15 @@ struct TableChecks: Sendable {
             }
         }
         if rights.inserts {
+            // Some keys are the whole installation's, such as a tenant's slug.
+            if table.keys.allSatisfy({ $0.columns.contains("tenant_id") }) {
+                check("a tenant may have the keys that another has") { prober in
+                    let answer = try await prober.attempt(
+                        try rows.insertion(into: table, b, 1), as: role, in: .entered(b, as: role),
+                        before: ["SET LOCAL session_replication_role = replica"] + rows.nowhere(b))
+                    return answer.affected == 1 ? nil : describe(answer)
+                }
+            }
             check("whoever may write through the cross-tenant door can") { prober in
                 let answer = try await prober.attempt(
                     try rows.insertion(into: table, b, 5), as: role, in: .entered(b, as: role),
