@@ -129,7 +129,8 @@ let testTargets: [Target] = [
         name: "IsolationTests",
         dependencies: [
             "Atrium", "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Identity", "Orders",
-            "Billing", "Metering", "OrdersContracts", "BillingContracts", "MeteringContracts", "Web", "Messaging", "Kafka",
+            "Billing", "Metering", "OrdersContracts", "BillingContracts", "MeteringContracts", "Web", "Messaging",
+            "Kafka",
             "Tenancy", "Postgres", "Kernel", "Telemetry", "TestSupport", "DevStack", logging, metrics, coreMetrics,
             lifecycle,
         ],

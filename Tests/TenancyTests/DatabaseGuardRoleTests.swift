@@ -13,7 +13,7 @@ struct DatabaseGuardRoleTests {
     /// `MINE` stands for the login, and `MINE_app` for a role that it may become.
     private static func expect(_ finding: String, after statements: [String]) async throws {
         let role = "guard_\(UUID().uuidString.prefix(8).lowercased())"
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let arrangement = [
                 "CREATE ROLE MINE LOGIN NOINHERIT PASSWORD 'atrium'", "CREATE ROLE MINE_app NOINHERIT",
                 "GRANT MINE_app TO MINE", "GRANT CONNECT ON DATABASE HERE TO MINE",

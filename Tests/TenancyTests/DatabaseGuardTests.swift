@@ -10,7 +10,7 @@ import Testing
 struct DatabaseGuardTests {
     @Test("finds nothing in a database as it should be, with tenants that have schemas of their own")
     func clean() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             try await database.makeTenant()
             #expect(try await database.guardFindings() == [])
         }
@@ -18,9 +18,10 @@ struct DatabaseGuardTests {
 
     @Test("finds nothing in a database that is not the control plane's")
     func dataPlane() async throws {
+        // For the password of its login, which belongs to the whole server.
+        try await PostgresServer.withDatabase(.migrated) { _ in }
         try await PostgresServer.withDatabase(.empty) { database in
             try await SQLFolder.migrate(SQLFolder.files(), database, control: false)
-            try await database.run("ALTER ROLE atrium_app PASSWORD 'atrium'")
             #expect(try await database.guardFindings(isControl: false) == [])
             #expect(
                 try await database.guardFindings(isControl: true)
@@ -30,7 +31,7 @@ struct DatabaseGuardTests {
 
     /// Runs the statements as the superuser; `TENANT` stands for the suffix of a tenant with schemas of its own.
     private static func expect(_ finding: String, after sql: String) async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffix = (sql + finding).contains("TENANT") ? try await database.makeTenant() : ""
             let (sql, finding) = (
                 sql.replacing("TENANT", with: suffix), finding.replacing("TENANT", with: suffix)
@@ -66,7 +67,7 @@ struct DatabaseGuardTests {
 
     @Test("names the right to make temporary tables and schemas", arguments: ["TEMPORARY", "CREATE"])
     func databaseRight(_ right: String) async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             try await database.run("GRANT \(unsafeSQL: right) ON DATABASE \(unsafeSQL: database.name) TO PUBLIC")
             let findings = try await database.guardFindings()
             #expect(findings.contains { $0.contains("everyone may make objects in the database") }, "\(findings)")
@@ -99,7 +100,7 @@ struct DatabaseGuardTests {
         arguments: Faults.signatures)
     func signature(_ sql: String, _ finding: String) async throws {
         // A semicolon within a body is no end of a statement.
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             try await database.run("\(unsafeSQL: sql.replacing("\\;", with: ";"))")
             let findings = try await database.guardFindings()
             #expect(findings.contains { $0.contains(finding) }, "\(findings)")
@@ -108,7 +109,7 @@ struct DatabaseGuardTests {
 
     @Test("names a program whose secret is not the database's")
     func otherSecret() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let findings = try await database.guardFindings(
                 key: ContextKey(secret: Array("the secret of another installation".utf8)))
             #expect(findings.count == 1)

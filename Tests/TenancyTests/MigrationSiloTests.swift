@@ -34,7 +34,7 @@ struct MigrationSiloTests {
 
     private static func with(_ body: (Server) async throws -> Void) async throws {
         // For its roles, which belong to the whole server.
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let name = "silos_\(UUID().uuidString.prefix(8).lowercased())"
             let server = Server(address: database.address.database("postgres"), template: name)
             try await body(server)

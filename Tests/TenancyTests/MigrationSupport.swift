@@ -7,7 +7,7 @@ import TestSupport
 
 /// The project's SQL, or a copy with files added or changed.
 enum SQLFolder {
-    static let contextKey = ContextKey(secret: Array("a secret that these tests have to themselves".utf8))
+    static let contextKey = TestDataPlane.contextKey
 
     static func files(_ changes: [String: String] = [:]) throws -> MigrationFiles {
         let source = Places.packageRoot.appending(path: "schemas/sql")
@@ -31,28 +31,6 @@ enum SQLFolder {
         try await Migrator(
             files, administrator: ConnectionSettings(database.address.url), contextKey: key, logger: .silent
         ).run(control: control).map(\.description)
-    }
-}
-
-extension DatabaseTemplate {
-    /// The control plane's database, migrated with `SQLFolder.contextKey`.
-    static let controlled = DatabaseTemplate("atrium_controlled") { address in
-        try await Migrator(
-            SQLFolder.files(), administrator: ConnectionSettings(address.url), contextKey: SQLFolder.contextKey,
-            logger: .silent
-        ).run(control: true)
-        try await PostgresConnection.execute(
-            "ALTER ROLE atrium_app PASSWORD 'atrium'", "ALTER ROLE atrium_provisioner PASSWORD 'atrium'", at: address)
-    }
-}
-
-extension PostgresServer {
-    /// A copy of `controlled`, with the rights on it that a copy does not have from its template.
-    static func withControlled<Result>(_ body: (TestDatabase) async throws -> Result) async throws -> Result {
-        try await withDatabase(.controlled) { database in
-            for statement in DatabasePreparation.rights(on: database.name) { try await database.run(statement) }
-            return try await body(database)
-        }
     }
 }
 

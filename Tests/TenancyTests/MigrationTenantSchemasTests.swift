@@ -18,7 +18,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are one for each context, with the context's own tables and none of the backbone's")
     func create() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let (suffix, files) = (someSuffix(), try SQLFolder.files())
             try await database.asProvisioner { connection in
                 #expect(try await TenantSchemas(files).state(suffix: suffix, on: connection) == .absent)
@@ -36,7 +36,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are made once, however often that is asked for, and what is missing is added")
     func again() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let (suffix, files) = (someSuffix(), try SQLFolder.files())
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<4 {
@@ -62,7 +62,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are all there or none of them is")
     func atomicity() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffix = someSuffix()
             let files = try SQLFolder.files()
             // The last of the contexts can't be made.
@@ -79,7 +79,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("belong to the owner and open to the context's role alone")
     func rights() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let (suffix, files) = (someSuffix(), try SQLFolder.files())
             try await database.asProvisioner { try await TenantSchemas(files).create(suffix: suffix, on: $0) }
             #expect(
@@ -100,7 +100,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("get the files that come later from the migrator")
     func laterFiles() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffixes = [someSuffix(), someSuffix()].sorted()
             let files = try SQLFolder.files()
             try await database.asProvisioner { connection in
@@ -122,7 +122,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are not made by a version whose files are not those of the database")
     func otherVersion() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let suffix = someSuffix()
             let newer = try SQLFolder.files(["orders/0900_more.sql": "CREATE TABLE more (tenant_id uuid);"])
             try await database.asProvisioner { connection in
@@ -144,7 +144,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are seen by a migrator that runs while they are being made")
     func race() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let (suffix, files) = (someSuffix(), try SQLFolder.files())
             let more = try SQLFolder.files(["orders/0900_more.sql": "CREATE TABLE more (tenant_id uuid);"])
             // Stands for one that is being made: it has looked at the base schemas and has not committed.
@@ -182,7 +182,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("go with everything in them, and leave the others alone")
     func drop() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let (one, other, files) = (someSuffix(), someSuffix(), try SQLFolder.files())
             try await database.asProvisioner { connection in
                 for suffix in [one, other] { try await TenantSchemas(files).create(suffix: suffix, on: connection) }
@@ -198,7 +198,7 @@ struct MigrationTenantSchemasTests {
 
     @Test("are made in well under a second")
     func time() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let files = try SQLFolder.files()
             try await database.asProvisioner { connection in
                 var shortest = Duration.seconds(100)

@@ -33,7 +33,7 @@ struct MigratorTests {
 
     @Test("enters the control plane's own database as the first that tenants can live in")
     func home() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let home: SQL = "SELECT concat_ws(' ', name, server, database_name) FROM control.databases"
             // A copy has the name that its template had when it was migrated.
             #expect(try await database.texts(home) != ["home home \(database.name)"])
@@ -45,7 +45,7 @@ struct MigratorTests {
 
     @Test("leaves everything to the owner role, nothing to the administrator")
     func ownership() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let owners = try await database.texts(
                 """
                 SELECT DISTINCT owner::regrole::text FROM (
@@ -77,7 +77,7 @@ struct MigratorTests {
 
     @Test("does not let a file end its transaction")
     func transactionControl() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let files = try SQLFolder.files([
                 "orders/0900_commit.sql": "CREATE TABLE half (tenant_id uuid); COMMIT; SELECT 1 / 0;"
             ])
@@ -88,7 +88,7 @@ struct MigratorTests {
 
     @Test("refuses a file that was changed after it was applied, and a database from the future")
     func drift() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let changed = try SQLFolder.files(["orders/0001_orders.sql": "SELECT 1;"])
             await #expect(throws: MigrationError.changed("orders/0001_orders.sql")) {
                 try await SQLFolder.migrate(changed, database)
@@ -115,7 +115,7 @@ struct MigratorTests {
 
     @Test("keeps the key that contexts are signed with and the one before, and no older one")
     func keys() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let keys = (1...3).map { ContextKey(secret: Array("secret number \($0) of this test".utf8)) }
             let kept: SQL = "SELECT key_id FROM platform.context_keys ORDER BY key_id"
             for key in keys { try await SQLFolder.migrate(SQLFolder.files(), database, key: key) }
@@ -137,7 +137,7 @@ struct MigratorTests {
             "CREATE SCHEMA s", "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         ])
     func rights(_ sql: String) async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let connection = try await PostgresConnection.connect(database.login("atrium_app"), logger: .silent)
             defer { connection.close() }
             let error = await #expect(throws: PostgresError.self) {
@@ -149,7 +149,7 @@ struct MigratorTests {
 
     @Test("leaves the advisory locks that end with a transaction")
     func transactionLocks() async throws {
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             let connection = try await PostgresConnection.connect(database.login("atrium_app"), logger: .silent)
             defer { connection.close() }
             let rows = try await connection.query("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)")
@@ -160,7 +160,7 @@ struct MigratorTests {
     @Test("works for an administrator who is no superuser, once a superuser has run it")
     func administrator() async throws {
         let role = "admin_\(UUID().uuidString.prefix(8).lowercased())"
-        try await PostgresServer.withControlled { database in
+        try await PostgresServer.withDatabase(.migrated) { database in
             try await database.run(
                 "CREATE ROLE \(unsafeSQL: role) LOGIN CREATEROLE PASSWORD 'atrium'",
                 "GRANT atrium_owner TO \(unsafeSQL: role)",

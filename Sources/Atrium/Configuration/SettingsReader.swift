@@ -173,6 +173,15 @@ struct SettingsReader {
         return servers
     }
 
+    /// The administrators of further servers, for those that have one here.
+    mutating func furtherAdministrators() -> [String: ConnectionSettings] {
+        var administrators: [String: ConnectionSettings] = [:]
+        for name in (value("servers") ?? "").split(whereSeparator: { $0 == " " || $0 == "," }).map(String.init) {
+            administrators[name] = connection("server.\(name.replacing("-", with: ".")).admin.url")
+        }
+        return administrators
+    }
+
     /// The folder `schemas`: as told, in the working folder, or above the executable.
     mutating func folder(_ key: String) -> URL? {
         func holdsSchemas(_ url: URL) -> Bool {

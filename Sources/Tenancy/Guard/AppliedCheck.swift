@@ -17,7 +17,7 @@ struct AppliedCheck {
         let known = try SchemaFiles.known(results[0])
         let suffixes = Set(try results[1].map { try String($0.decode(String.self).suffix(33)) })
         let expected =
-            [MigrationFiles.platform] + (isControl ? [MigrationFiles.control] : []) + files.contexts
+            files.baseSchemas(control: isControl)
             + suffixes.sorted().flatMap { TenantSchemas(files).schemas($0) }
         var missing: [String: [String]] = [:]
         var changed: [String: [String]] = [:]

@@ -21,7 +21,7 @@ enum TableChecks {
 
     /// A policy has one of two shapes: the tenant's, or that of the roles which work across tenants.
     private static let policies: SQL = """
-        WITH found AS (
+        WITH found AS MATERIALIZED (
             SELECT p.oid, p.polname, p.polrelid::regclass AS relation, p.polcmd, p.polpermissive,
                 pg_get_expr(p.polqual, p.polrelid) AS test, pg_get_expr(p.polwithcheck, p.polrelid) AS check_test,
                 p.polroles <> '{0}' AND (

@@ -12,6 +12,10 @@ package enum MigrationError: Error, Hashable, CustomStringConvertible {
     case needsSuperuser(String)
     case mayNotOwn(String)
     case baseDiffers(String)
+    /// Nothing was tried, since what it builds on has failed.
+    case waits(for: String)
+    /// Somebody else held a table through every try.
+    case blocked(String, tries: Int)
 
     package var description: String {
         switch self {
@@ -35,6 +39,12 @@ package enum MigrationError: Error, Hashable, CustomStringConvertible {
             "the administrator's login may not \(what); have a superuser run `atrium migrate` once, or do just that"
         case .mayNotOwn(let user):
             "\(user) may not act as atrium_owner; have a superuser run: GRANT atrium_owner TO \(user)"
+        case .waits(let schema): "nothing was tried, because \(schema) failed; mend that and run `atrium migrate` again"
+        case .blocked(let file, let tries):
+            """
+            \(file) changed nothing: others held the table through \(tries) tries; end the long transactions, or let it \
+            wait longer with --lock-timeout, and run `atrium migrate` again
+            """
         case .baseDiffers(let schema):
             """
             the schema \(schema) is not at the files of this version, so no tenant's schema can be made beside it; run \

@@ -13,6 +13,16 @@ package struct MigrationFiles: Sendable {
         package let sql: String
         /// SHA-256 of the file in hex.
         package let checksum: String
+        let concurrentIndex: ConcurrentIndex?
+
+        init(scope: String, number: Int, name: String, sql: String) {
+            self.scope = scope
+            self.number = number
+            self.name = name
+            self.sql = sql
+            checksum = SHA256.hash(data: Data(sql.utf8)).hex
+            concurrentIndex = ConcurrentIndex(sql)
+        }
 
         /// As it is named in reports: `orders/0001_orders.sql`.
         package var path: String { "\(scope)/\(name)" }
@@ -46,6 +56,11 @@ package struct MigrationFiles: Sendable {
         files.filter { $0.scope == scope }
     }
 
+    /// The schemas of a database besides tenants' own, in the order in which they are made.
+    func baseSchemas(control: Bool) -> [String] {
+        [Self.platform] + (control ? [Self.control] : []) + contexts
+    }
+
     private static func files(of scope: String, in folder: URL) throws -> [File] {
         var files: [File] = []
         for name in try names(in: folder).sorted() where name.hasSuffix(".sql") {
@@ -57,10 +72,7 @@ package struct MigrationFiles: Sendable {
                 throw MigrationError.duplicateNumber("\(scope)/\(name)")
             }
             let sql = try read(folder.appending(path: name))
-            files.append(
-                File(
-                    scope: scope, number: number, name: name, sql: sql, checksum: SHA256.hash(data: Data(sql.utf8)).hex)
-            )
+            files.append(File(scope: scope, number: number, name: name, sql: sql))
         }
         return files
     }

@@ -1,11 +1,13 @@
 package import Logging
 package import Postgres
+import Synchronization
 
 /// Brings a database to the shape that this version needs; safe to run again and from several processes at once.
 package struct Migrator: Sendable {
     private let files: MigrationFiles
     private let settings: ConnectionSettings
     private let contextKey: ContextKey
+    private let options: MigrationOptions
     private let logger: Logger
 
     /// - Parameters:
@@ -13,103 +15,118 @@ package struct Migrator: Sendable {
     ///     to be taken away, a superuser.
     ///   - contextKey: what contexts are signed with from now on; those signed with the one before stay valid.
     package init(
-        _ files: MigrationFiles, administrator settings: ConnectionSettings, contextKey: ContextKey, logger: Logger
+        _ files: MigrationFiles, administrator settings: ConnectionSettings, contextKey: ContextKey,
+        options: MigrationOptions = MigrationOptions(), logger: Logger
     ) {
         self.files = files
         self.settings = settings
         self.contextKey = contextKey
+        self.options = options
         self.logger = logger
     }
 
-    /// Answers the files that were applied now. Each file is one transaction: what has failed has changed nothing.
+    /// Answers the files that were applied now; the first failure is thrown when everything else has been done.
     ///
     /// - Parameter control: whether the database is the control plane's.
     @discardableResult
     package func run(control: Bool) async throws -> [AppliedMigration] {
+        let outcomes = try await outcomes(control: control)
+        if let failure = outcomes.lazy.compactMap(\.failure).first { throw failure }
+        return outcomes.flatMap(\.applied)
+    }
+
+    /// What became of each schema. Each file is one transaction: what has failed has changed nothing.
+    package func outcomes(control: Bool) async throws -> [SchemaOutcome] {
         try await PostgresConnection.with(settings, logger: logger) { connection in
-            try await prepare(connection)
-            var applied = try await migrate(schemas(control: control), on: connection)
-            try await record(control: control, on: connection)
+            try await DatabasePreparation.run(roles: files.roles, settings, on: connection)
+            var outcomes = try await migrateBase(control: control, on: connection)
+            let failed = Set(outcomes.filter { $0.failure != nil }.map(\.schema))
+            guard !failed.contains(MigrationFiles.platform) else { return outcomes }
+            try await record(control: control && !failed.contains(MigrationFiles.control), on: connection)
             try await waitForTenantSchemasInTheMaking(connection)
-            for suffix in try await TenantSchemas.suffixes(on: connection) {
-                applied += try await migrate(TenantSchemas(files).schemas(suffix), on: connection)
+            outcomes += try await migrateTenants(without: failed, on: connection)
+            return outcomes
+        }
+    }
+
+    /// The schemas of the database itself: the platform's first, and nothing without it.
+    private func migrateBase(control: Bool, on connection: PostgresConnection) async throws -> [SchemaOutcome] {
+        let known = try await SchemaFiles.known(connection.run([SchemaFiles.everyKnown])[0])
+        var outcomes: [SchemaOutcome] = []
+        for schema in files.baseSchemas(control: control) {
+            if outcomes.first?.failure != nil {
+                outcomes.append(SchemaOutcome(schema: schema, failure: .waits(for: MigrationFiles.platform)))
+            } else {
+                outcomes.append(await migration(schema, connection).run(known[schema] ?? []))
             }
-            return applied
+        }
+        return outcomes
+    }
+
+    private func migration(_ schema: String, _ connection: PostgresConnection) -> SchemaMigration {
+        SchemaMigration(
+            target: SchemaFiles(schema, files), connection: connection, options: options, logger: logger)
+    }
+
+    // MARK: Tenants' own schemas
+
+    private func migrateTenants(
+        without failed: Set<String>, on connection: PostgresConnection
+    ) async throws -> [SchemaOutcome] {
+        let known = try await SchemaFiles.known(connection.run([SchemaFiles.everyKnown])[0])
+        var outcomes: [SchemaOutcome] = []
+        var work: [String] = []
+        for schema in try await TenantSchemas.suffixes(on: connection).flatMap({ TenantSchemas(files).schemas($0) }) {
+            let target = SchemaFiles(schema, files)
+            let scope = TenantSchemas.scope(of: schema)
+            if failed.contains(scope) {
+                outcomes.append(SchemaOutcome(schema: schema, failure: .waits(for: scope)))
+            } else if (try? target.missing(known[schema] ?? []).isEmpty) == true {
+                outcomes.append(SchemaOutcome(schema: schema))
+            } else {
+                work.append(schema)
+            }
+        }
+        if !work.isEmpty { outcomes += try await migrate(work, known) }
+        return outcomes.sorted { ($0.schema.suffix(33), $0.schema) < ($1.schema.suffix(33), $1.schema) }
+    }
+
+    /// Several at a time, each connection taking the next schema when it is done with one.
+    private func migrate(
+        _ schemas: [String], _ known: [String: Set<KnownMigration>]
+    ) async throws -> [SchemaOutcome] {
+        let queue = WorkQueue(schemas)
+        return await withTaskGroup(of: [SchemaOutcome].self) { group in
+            for _ in 0..<min(max(options.schemas, 1), schemas.count) {
+                group.addTask { await work(off: queue, known) }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
         }
     }
 
-    private func schemas(control: Bool) -> [String] {
-        [MigrationFiles.platform] + (control ? [MigrationFiles.control] : []) + files.contexts
-    }
-
-    /// Leaves the session as atrium_owner, with every other migrator of the database kept out.
-    private func prepare(_ connection: PostgresConnection) async throws {
-        let version = connection.parameter("server_version") ?? "0"
-        guard let major = Int(version.prefix { $0.isNumber }), major >= 15 else {
-            throw MigrationError.serverTooOld(version)
-        }
-        // Without it, the right to ask for the lock may have been taken away from everyone but the owner.
-        let mayLock = try await connection.run([
-            "SELECT has_function_privilege('pg_catalog.pg_advisory_lock(bigint)', 'EXECUTE')"
-        ])[0][0].decode(Bool.self)
-        if !mayLock { try await becomeOwner(connection) }
-        // One migration of a database at a time. Roles belong to the cluster, which this lock does not cover.
-        _ = try await connection.run(["SELECT pg_advisory_lock(hashtext('atrium.migrations'))", "RESET ROLE"])
-        try await createRoles(connection)
-        let isEarlier = try await connection.run([
-            """
-            SELECT EXISTS (SELECT FROM pg_attribute
-                WHERE attrelid = to_regclass('atrium_migrations.applied') AND attname = 'context')
-            """
-        ])[0][0].decode(Bool.self)
-        if isEarlier { throw MigrationError.earlierLayout }
-        _ = try await connection.run(
-            DatabasePreparation.rights(on: settings.database)
-                + [SchemaFiles.script(DatabasePreparation.script, tag: "preparation")])
-        try await becomeOwner(connection)
-    }
-
-    private func becomeOwner(_ connection: PostgresConnection) async throws {
-        do {
-            _ = try await connection.run(["SET ROLE atrium_owner"])
-        } catch let error as PostgresError where ["42501", "22023"].contains(error.sqlState) {
-            throw MigrationError.mayNotOwn(settings.user)
-        }
-    }
-
-    private func createRoles(_ connection: PostgresConnection) async throws {
-        let script = SchemaFiles.script(files.roles, tag: "roles")
-        do {
-            try await inTurnAcrossDatabases { _ = try await connection.run([script]) }
-        } catch let error as PostgresError where error.sqlState == "42501" {
-            throw MigrationError.needsSuperuser(
-                error.message.contains("backtrace_functions")
-                    ? "GRANT SET ON PARAMETER backtrace_functions TO atrium_owner" : "run roles.sql: \(error.message)")
-        }
-    }
-
-    private func migrate(_ schemas: [String], on connection: PostgresConnection) async throws -> [AppliedMigration] {
-        let known = try SchemaFiles.known(
-            await connection.run(["SELECT schema_name, number, checksum FROM atrium_migrations.applied"])[0])
-        let targets = schemas.map { SchemaFiles($0, files) }
-        let missing = try targets.map { try $0.missing(known[$0.schema] ?? []) }
-        var applied: [AppliedMigration] = []
-        for (target, missing) in zip(targets, missing) {
-            for file in missing {
-                do {
-                    _ = try await connection.run(
-                        ["BEGIN"] + target.creation + target.application(of: file) + ["COMMIT"])
-                } catch {
-                    await connection.leaveTransaction()
-                    throw MigrationError.failed(
-                        target.named(file), because: (error as? PostgresError)?.debugDescription ?? "\(error)")
+    private func work(off queue: WorkQueue<String>, _ known: [String: Set<KnownMigration>]) async -> [SchemaOutcome] {
+        var outcomes: [SchemaOutcome] = []
+        var connection: PostgresConnection?
+        defer { connection?.close() }
+        while let schema = queue.next() {
+            do {
+                // The one before may have broken it.
+                if connection?.isOpen != true {
+                    connection = try await PostgresConnection.connect(settings, logger: logger)
+                    try await DatabasePreparation.becomeOwner(settings, connection!)
                 }
-                applied.append(AppliedMigration(schema: target.schema, file: file))
-                logger.info("migration applied", metadata: ["file": "\(target.named(file))"])
+                outcomes.append(await migration(schema, connection!).run(known[schema] ?? []))
+            } catch {
+                outcomes.append(
+                    SchemaOutcome(
+                        schema: schema,
+                        failure: error as? MigrationError ?? .failed(schema, because: "\(error)")))
             }
         }
-        return applied
+        return outcomes
     }
+
+    // MARK: Around the files
 
     /// The key that contexts are signed with, and in the control plane's database that database itself.
     private func record(control: Bool, on connection: PostgresConnection) async throws {
@@ -135,18 +152,17 @@ package struct Migrator: Sendable {
     private func waitForTenantSchemasInTheMaking(_ connection: PostgresConnection) async throws {
         _ = try await connection.run(["BEGIN", "SELECT pg_advisory_xact_lock(\(TenantSchemas.lock))", "COMMIT"])
     }
+}
 
-    /// Concurrent changes of the same role fail in the server with "tuple concurrently updated": such a try is repeated.
-    private func inTurnAcrossDatabases(_ body: () async throws -> Void) async throws {
-        var tries = 0
-        while true {
-            do {
-                return try await body()
-            } catch let error as PostgresError where tries < 20 && ["XX000", "23505", "42710"].contains(error.sqlState)
-            {
-                tries += 1
-                try await Task.sleep(for: .milliseconds(Int.random(in: 5...50)))
-            }
-        }
+/// Hands each element to one of those who ask.
+final class WorkQueue<Element: Sendable>: Sendable {
+    private let rest: Mutex<ArraySlice<Element>>
+
+    init(_ elements: [Element]) {
+        rest = Mutex(elements[...])
+    }
+
+    func next() -> Element? {
+        rest.withLock { $0.popFirst() }
     }
 }

@@ -49,15 +49,24 @@ struct SchemaFiles {
     }
 
     /// Within a transaction of atrium_owner.
-    func application(of file: MigrationFiles.File) -> [SQL] {
+    ///
+    /// - Parameter isNew: whether nobody uses the schema yet, so that an index need not be made concurrently.
+    func application(of file: MigrationFiles.File, isNew: Bool = false) -> [SQL] {
         [
-            "SET LOCAL search_path = \(identifier: schema), pg_temp",
-            Self.script(file.sql, tag: file.checksum),
-            """
-            INSERT INTO atrium_migrations.applied (schema_name, number, name, checksum)
-            VALUES (\(schema), \(Int32(file.number)), \(file.name), \(file.checksum))
-            """,
+            searchPath(isLocal: true),
+            Self.script(isNew ? file.concurrentIndex?.plain ?? file.sql : file.sql, tag: file.checksum), record(file),
         ]
+    }
+
+    func searchPath(isLocal: Bool) -> SQL {
+        "SET \(unsafeSQL: isLocal ? "LOCAL" : "SESSION") search_path = \(identifier: schema), pg_temp"
+    }
+
+    func record(_ file: MigrationFiles.File) -> SQL {
+        """
+        INSERT INTO atrium_migrations.applied (schema_name, number, name, checksum)
+        VALUES (\(schema), \(Int32(file.number)), \(file.name), \(file.checksum))
+        """
     }
 
     /// Files hold many statements, which the extended protocol takes one by one: the server runs a file from a string,
@@ -70,6 +79,8 @@ struct SchemaFiles {
                 DO LANGUAGE plpgsql $run_\(tag)$BEGIN EXECUTE $script_\(tag)$\(text)$script_\(tag)$; END$run_\(tag)$
                 """)
     }
+
+    static let everyKnown: SQL = "SELECT schema_name, number, checksum FROM atrium_migrations.applied"
 
     static func known(_ rows: Rows) throws -> [String: Set<KnownMigration>] {
         var known: [String: Set<KnownMigration>] = [:]

@@ -39,8 +39,9 @@ package struct TenantSchemas: Sendable {
             var statements: [SQL] = []
             for target in schemas(suffix).map({ SchemaFiles($0, files) }) {
                 statements += target.creation
+                let isNew = known[target.schema] == nil
                 for file in try target.missing(known[target.schema] ?? []) {
-                    statements += target.application(of: file)
+                    statements += target.application(of: file, isNew: isNew)
                 }
             }
             _ = try await connection.run(statements + ["COMMIT"], deadline: deadline)

@@ -25,7 +25,6 @@ package final class TenantDirectory: TenantLocator, Service {
 
         mutating func add(_ residence: Residence) {
             residences[residence.tenantID] = residence
-            databases.insert(residence.placement.database)
         }
     }
 
@@ -100,16 +99,20 @@ package final class TenantDirectory: TenantLocator, Service {
             isWhole
                 ? ""
                 : "WHERE t.changed_in >= \(horizon)::text::xid8 OR p.changed_in >= \(horizon)::text::xid8")
+        var gone: Set<DatabaseID> = []
         state.withLock { state in
             if isWhole {
                 state.residences = [:]
                 state.readWholeAt = started
             }
-            state.databases.formUnion(found.databases)
+            gone = state.databases.subtracting(found.databases)
+            state.databases = found.databases
             for residence in found.residences { state.add(residence) }
             state.horizon = found.horizon
             state.readAt = started
         }
+        // Nobody can drop what a pool is connected to.
+        for database in gone { dataPlane.fleet.forget(database) }
     }
 
     package func run() async throws {
