@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 import Postgres
 
 /// One batch of a backfill as its file has it, and what the batches go along.
