@@ -15,7 +15,7 @@ struct BackfillReader {
 
     func read() throws(BackfillFileError) -> BackfillDefinition {
         let headers = try self.headers()
-        let table = try name("table", headers, "the name of a table of \(context) without its schema, such as `orders`")
+        let table = try name("table", headers, "a table of \(context) without its schema, such as `orders`")
         let key = try name("key", headers, "the name of the column that the batches go along, such as `id`")
         let typeHeader = try header("type", headers, "-- type: uuid")
         guard let type = BackfillDefinition.KeyType(rawValue: typeHeader.value) else {
