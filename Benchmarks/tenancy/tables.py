@@ -171,6 +171,4 @@ class Tables:
                 for tenant in range(1, count + 1))
             self.atrium.sql(filled, name)
             self.settle(name)
-        for count in counts:
-            self.atrium.sql(f"DROP DATABASE bench_bridge_{count}_empty", "postgres")
         return {count: [f"bench_bridge_{count}"] for count in counts}

@@ -21,7 +21,7 @@ struct ContextTests {
                 try await CanaryOrder.lay(tenant, secret: TestDataPlane.secret, in: watched.dataPlane, logger: .silent)
             }
             var seen: [TenantID] = []
-            let outcomes = try await iterator.forEach { context, residence in
+            let outcomes = try await iterator.forEach(among: Set(both)) { context, residence in
                 #expect(context.tenantID == residence.tenantID)
                 let rows = try await watched.dataPlane.query(
                     context, as: .app("orders"), "SELECT tenant_id FROM orders.orders")

@@ -15,6 +15,10 @@ package struct BackfillFileError: Error, Hashable, CustomStringConvertible {
 package struct UnknownBackfill: Error, Hashable, CustomStringConvertible {
     package let name: String
 
+    package init(name: String) {
+        self.name = name
+    }
+
     package var description: String {
         "there is no backfill \(name); `atrium backfill list` shows those that there are"
     }

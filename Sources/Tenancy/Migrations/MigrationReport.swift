@@ -4,6 +4,8 @@ package import Kernel
 package struct SchemaOutcome: Sendable {
     package let schema: String
     package var applied: [AppliedMigration] = []
+    /// What is still to be applied, where that was only looked at.
+    package var pending: [MigrationFiles.File] = []
     package var failure: MigrationError?
 
     init(schema: String, failure: MigrationError? = nil) {
@@ -21,6 +23,7 @@ package struct DatabaseOutcome: Sendable {
     package var isAbsent = false
 
     package var applied: [AppliedMigration] { schemas.flatMap(\.applied) }
+    package var pending: Int { schemas.reduce(0) { $0 + $1.pending.count } }
     package var hasFailed: Bool { failure != nil || schemas.contains { $0.failure != nil } }
 }
 
@@ -30,7 +33,7 @@ package struct MigrationReport: Sendable {
 
     package init() {}
 
-    package var isSuccess: Bool { !databases.contains(where: \.hasFailed) }
+    package var isSuccess: Bool { !databases.contains { $0.hasFailed || $0.pending > 0 } }
 
     package var text: String {
         var lines: [String] = []
@@ -43,14 +46,10 @@ package struct MigrationReport: Sendable {
                 lines.append("\(database.database): failed: \(failure)")
                 continue
             }
-            let (applied, failed) = (database.applied.count, database.schemas.count { $0.failure != nil })
-            let changed = database.schemas.count { !$0.applied.isEmpty }
-            lines.append(
-                "\(database.database): "
-                    + (applied == 0 ? "up to date" : "applied \(applied) files to \(changed) schemas")
-                    + " (\(database.schemas.count) schemas" + (failed == 0 ? ")" : ", \(failed) failed)"))
+            lines.append("\(database.database): \(summary(database))")
             for schema in database.schemas {
                 if let failure = schema.failure { lines.append("  \(schema.schema): failed: \(failure)") }
+                for file in schema.pending { lines.append("  \(schema.schema): \(file.path) is to be applied") }
             }
         }
         lines.append(
@@ -58,6 +57,18 @@ package struct MigrationReport: Sendable {
                 ? "every database is at the files of this version" : "some schemas are not at the files of this version"
         )
         return lines.joined(separator: "\n")
+    }
+
+    private func summary(_ database: DatabaseOutcome) -> String {
+        let changed = database.schemas.count { !$0.applied.isEmpty }
+        let done =
+            switch (database.applied.count, database.pending) {
+            case (0, 0): database.hasFailed ? "nothing applied" : "up to date"
+            case (0, let pending): "\(pending) files to be applied"
+            case (let applied, _): "applied \(applied) files to \(changed) schemas"
+            }
+        let failed = database.schemas.count { $0.failure != nil }
+        return "\(done) (\(database.schemas.count) schemas\(failed == 0 ? "" : ", \(failed) failed"))"
     }
 
     package var json: JSON {
@@ -75,7 +86,11 @@ extension DatabaseOutcome {
                     [
                         "schema": .string(schema.schema),
                         "state": .string(
-                            schema.failure != nil ? "failed" : schema.applied.isEmpty ? "up to date" : "applied"),
+                            schema.failure != nil
+                                ? "failed"
+                                : schema.pending.isEmpty ? schema.applied.isEmpty ? "up to date" : "applied" : "pending"
+                        ),
+                        "pending": .array(schema.pending.map { .string($0.path) }),
                         "applied": .array(schema.applied.map { .string($0.file.path) }),
                         "failure": schema.failure.map { .string("\($0)") } ?? .null,
                     ]

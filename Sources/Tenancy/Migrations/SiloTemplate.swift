@@ -65,6 +65,37 @@ package struct SiloTemplate: Sendable {
         }
     }
 
+    /// Hands `body` the way to a copy that lasts no longer than the call, to see what the files make.
+    func withCopy<Result>(
+        administrator: ConnectionSettings, _ body: (ConnectionSettings) async throws -> Result
+    ) async throws -> Result {
+        try await reaching(administrator) { connection in
+            switch try await state(connection) {
+            case .ready: break
+            case .missing: throw SiloError.templateMissing(name, server: administrator.host)
+            case .outdated: throw SiloError.templateOutdated(name, server: administrator.host)
+            }
+            var inside = administrator
+            inside.database = "\(name)_copy_\(String(UInt64.random(in: .min ... .max), radix: 36))"
+            let copy = inside.database
+            try await again(while: "55006") {
+                _ = try await connection.run([
+                    "CREATE DATABASE \(identifier: copy) TEMPLATE \(identifier: name)"
+                ])
+            }
+            do {
+                let result = try await body(inside)
+                _ = try await connection.run(["DROP DATABASE \(identifier: copy) WITH (FORCE)"])
+                return result
+            } catch {
+                // Apart from this task, which may be cancelled.
+                _ = try? await Task { try await connection.run(["DROP DATABASE \(identifier: copy) WITH (FORCE)"]) }
+                    .value
+                throw error
+            }
+        }
+    }
+
     private func replace(with making: String, _ connection: PostgresConnection) async throws {
         let old = try await connection.run(["SELECT 1 FROM pg_database WHERE datname = \(name)"])[0]
         if !old.isEmpty {
