@@ -6,10 +6,10 @@ CONFIG ?= debug
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench format clean bootstrap
+.PHONY: help run build test mutation-test bench format clean bootstrap
 
 help: ## Lists what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: bootstrap ## Installs what lacks, builds, and starts everything on http://127.0.0.1:8080 (ARGS=--reset starts over)
 	@swift build -c $(CONFIG) --product atrium
@@ -21,6 +21,10 @@ build: bootstrap ## Builds the program (CONFIG=release for a fast one)
 test: ## Runs every check and test (FILTER=OrdersTests for some)
 	@scripts/bootstrap.sh --test
 	@scripts/test.sh
+
+mutation-test: ## Takes down every fence between tenants in turn, and fails unless each is noticed
+	@scripts/bootstrap.sh --test
+	@scripts/mutation-test.sh
 
 bench: bootstrap ## Runs every benchmark (SUITE=http for one, JSON=1 for JSON lines)
 	@SUITE='$(SUITE)' JSON='$(JSON)' Benchmarks/run.sh

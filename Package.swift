@@ -125,6 +125,16 @@ let testTargets: [Target] = [
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
+    .testTarget(
+        name: "IsolationTests",
+        dependencies: [
+            "Atrium", "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Identity", "Orders",
+            "Billing", "Metering", "OrdersContracts", "BillingContracts", "MeteringContracts", "Web", "Messaging",
+            "Kafka",
+            "Tenancy", "Postgres", "Kernel", "Telemetry", "TestSupport", "DevStack", logging, metrics, coreMetrics,
+            lifecycle,
+        ],
+        exclude: ["Approved"], swiftSettings: settings),
     tests(
         "MessagingTests",
         ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: all of them, or SUITE=http. Prints a table, or with JSON=1 one JSON object a line.
+# Runs the benchmarks: all of them, or SUITE=http or SUITE=tenancy. Prints tables, or with JSON=1 one
+# JSON object a line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-suites="${SUITE:-http}"
+suites="${SUITE:-http tenancy}"
 for suite in $suites; do
   if [ ! -x "Benchmarks/$suite/run.py" ]; then
     echo "bench: there is no suite $suite; there are: $(cd Benchmarks && ls -d */ | tr -d /| xargs)" >&2
@@ -11,8 +12,9 @@ for suite in $suites; do
   fi
 done
 
-# The load generators; everything else is there once `make bench` has gone through scripts/bootstrap.sh.
-for program in wrk python3; do
+# The load generators, and what compiles one of them; everything else is there once `make bench` has gone through
+# scripts/bootstrap.sh.
+for program in wrk python3 gcc; do
   command -v "$program" >/dev/null && continue
   if [ "$(id -u)" = 0 ]; then
     apt-get update -q >&2 && apt-get install -y -q "$program" >&2

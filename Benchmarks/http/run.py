@@ -8,108 +8,43 @@ import asyncio
 import json
 import os
 import pathlib
-import shutil
-import signal
-import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import bench
+from bench import Atrium, percentile
+
 SECONDS = int(os.environ.get("BENCH_SECONDS", "30"))
 CONNECTIONS = 32
 FLOW_RATE = 200
 FLOW_CUSTOMER = "0198c0de-0000-7000-8000-00000000f10e"
 WARM_UP_CUSTOMER = "0198c0de-0000-7000-8000-00000000f10f"
 FLOW_SECONDS = int(os.environ.get("BENCH_FLOW_SECONDS", "20"))
+PGBENCH_TENANT = "00000000-0000-7000-8000-0000000000be"
 
 
 def report(figure, value, unit):
-    if os.environ.get("JSON") == "1":
-        print(json.dumps({"suite": "http", "figure": figure, "value": round(value, 4), "unit": unit}), flush=True)
-    else:
-        print(f"{figure:<38} {value:>12,.3f}  {unit}", flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Atrium:
-    """A release build serving on a port of its own."""
-
-    def __enter__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="atrium-bench-", dir="/var/tmp"))
-        self.folder.chmod(0o755)
-        self.log = open(self.folder / "output.log", "wb")
-        environment = dict(os.environ, ATRIUM_DEV_FOLDER=str(self.folder / "state"), ATRIUM_PORT=str(free_port()))
-        self.process = subprocess.Popen(
-            [ROOT / ".build/release/atrium", "dev"], cwd=ROOT, env=environment, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
-        path = self.folder / "state/dev.env"
-        while not path.exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                said = (self.folder / "output.log").read_text()
-                self.__exit__()
-                sys.exit("bench: atrium dev did not start:\n" + said)
-            time.sleep(0.1)
-        self.environment = {}
-        for line in path.read_text().splitlines():
-            name, _, value = line.removeprefix("export ").partition("=")
-            self.environment[name] = value.strip("'\"")
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def sql(self, text):
-        result = subprocess.run(
-            ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.environment["ATRIUM_ADMIN_DATABASE_URL"], "-c", text],
-            capture_output=True, text=True, check=True)
-        return result.stdout.strip()
-
-    def peak_memory(self):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
-        return float("nan")
+    bench.report("http", figure, value, unit)
 
 
 def wrk(atrium, seconds, run):
-    output = subprocess.run(
-        ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s", "-s", HERE / "place.lua",
-         atrium.environment["ATRIUM_URL"], "--", atrium.environment["ATRIUM_TENANT_1_KEY"], run],
-        capture_output=True, text=True, check=True)
-    sys.stderr.write(output.stderr)
-    for line in output.stdout.splitlines():
-        if line.startswith("RESULT"):
-            requests, microseconds, p50, p99, errors = map(float, line.split()[1:])
-            if errors:
-                sys.exit(f"bench: {errors:.0f} requests failed:\n{output.stdout}")
-            return requests / (microseconds / 1e6), p50 / 1000, p99 / 1000
-    sys.exit("bench: wrk said nothing:\n" + output.stdout)
+    return bench.wrk(
+        atrium, HERE / "place.lua", seconds, atrium.environment["ATRIUM_TENANT_1_KEY"], run, connections=CONNECTIONS)
 
 
 def pgbench(atrium, seconds, run):
     # It prepares before it begins, when the login has no rights yet; so it logs in as the owner and steps into the role.
     binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
     program = str(binaries[-1]) if binaries else "pgbench"
+    until, signature = atrium.unbound_signature(PGBENCH_TENANT, "orders_app")
     output = subprocess.run(
         [program, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", str(os.cpu_count()), "-T", str(seconds),
-         "-D", f"n={run * 1_000_000}",
-         "-f", HERE / "place.sql", atrium.environment["ATRIUM_ADMIN_DATABASE_URL"]],
+         "-D", f"n={run * 1_000_000}", "-D", f"until={until}", "-D", f"signature={signature}",
+         "-f", HERE / "place.sql", atrium.administrator],
         capture_output=True, text=True)
     if output.returncode:
         sys.exit("bench: pgbench failed:\n" + output.stderr[:2000])
@@ -187,10 +122,6 @@ def await_invoices(atrium, customer, count):
     if len(delays) != count:
         sys.exit(f"bench: {count} orders were fulfilled, {len(delays)} invoiced")
     return delays
-
-
-def percentile(values, share):
-    return statistics.quantiles(values, n=1000, method="inclusive")[int(share * 1000) - 1]
 
 
 def main():

@@ -92,6 +92,26 @@ struct DoorTests {
         }
     }
 
+    @Test("a write says how far it has written, and a read that brings what nobody gave is refused")
+    func consistency() async throws {
+        try await Stack.with { stack in
+            try await stack.serving { _ in
+                let tenant = try await stack.register()
+                let written = try await tenant.openOrder()
+                let token = try #require(written.headers["Atrium-Consistency"])
+                #expect(token.hasPrefix("v1.home."))
+                let id = written["id"]?.string ?? ""
+                let read = try await tenant.http.get("/api/v1/orders/\(id)", headers: ["Atrium-Consistency": token])
+                #expect(read.status == 200 && read.headers["Atrium-Consistency"] == nil, "\(read)")
+                for wrong in ["v1.home.xyz", "0/16B3748", "\(token) \(token)"] {
+                    let refused = try await tenant.http.get(
+                        "/api/v1/orders/\(id)", headers: ["Atrium-Consistency": wrong])
+                    #expect(refused.status == 400, "\(refused)")
+                }
+            }
+        }
+    }
+
     @Test("a tenant header that disagrees with the credentials is refused")
     func tenantHeader() async throws {
         try await Self.shared { stack, tenant in

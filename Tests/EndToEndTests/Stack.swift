@@ -58,7 +58,7 @@ struct Stack: Sendable {
             "ATRIUM_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrapServers, "ATRIUM_KAFKA_TOPIC_PARTITIONS": "4",
             "ATRIUM_OPERATOR_KEY": Self.operatorKey, "ATRIUM_SECRET": Self.secret,
             "ATRIUM_PORT": String(port ?? self.port), "ATRIUM_LOG_FORMAT": "json",
-            "ATRIUM_LOG_LEVEL": logLevel,
+            "ATRIUM_LOG_LEVEL": logLevel, "ATRIUM_CANARY_INTERVAL": "0",
             "ATRIUM_SCHEMAS": Places.packageRoot.appending(path: "schemas").path(),
         ]
     }

@@ -131,6 +131,14 @@ enum Faults {
             "GRANT INSERT ON platform.cross_tenant_access TO orders_app",
             "orders_app has rights on platform.cross_tenant_access"
         ),
+        (
+            "GRANT DELETE ON platform.backfill_progress TO orders_app",
+            "orders_app has rights on platform.backfill_progress"
+        ),
+        (
+            "GRANT SELECT ON platform.backfill_progress TO orders_worker",
+            "orders_worker has rights on platform.backfill_progress"
+        ),
         ("GRANT USAGE ON SCHEMA billing TO orders_app", "orders_app has rights on the schema billing"),
         ("GRANT USAGE ON SCHEMA orders TO atrium_app", "atrium_app has rights on the schema orders"),
         (

@@ -1,38 +1,54 @@
 import ArgumentParser
 import Foundation
+import Kernel
 import Logging
 import Postgres
 import Tenancy
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Brings a database to the shape that this version needs.",
+        abstract: "Brings every database and every tenant's schemas to the shape that this version needs.",
         discussion: """
-            Logs in with ATRIUM_ADMIN_DATABASE_URL, a role that owns the database and may create roles. Safe to run \
-            again, and from several places at once.
+            Logs in with ATRIUM_ADMIN_DATABASE_URL, and with ATRIUM_SERVER_<NAME>_ADMIN_URL to further servers: \
+            superusers, or roles that own the databases and may create roles. Each file is applied to each schema in a \
+            transaction of its own; what fails is named, keeps nobody else back, and is made good by running this again. \
+            Safe to run from several places at once.
             """)
 
     @Option(help: "A JSON file with settings.")
     var config: String?
 
+    @Option(help: "How many databases, and how many schemas of each, at a time.")
+    var parallel = 4
+
+    @Option(help: "Seconds that a statement waits for a lock before its file is tried again later.")
+    var lockTimeout = 5
+
+    @Flag(help: "Only tells what would be applied where; ends with 1 where something would.")
+    var status = false
+
+    @Flag(help: "Reports as JSON.")
+    var json = false
+
+    func validate() throws {
+        if !(1...64).contains(parallel) { throw ValidationError("--parallel is not from 1 to 64") }
+        if !(1...3600).contains(lockTimeout) { throw ValidationError("--lock-timeout is not from 1 to 3600") }
+    }
+
     func run() async throws {
-        var settings = SettingsReader(try await ServerConfiguration.reader(file: config))
-        let administrator = settings.required(
-            "admin.database.url", "postgresql://postgres:…@host/atrium, an administrator's login"
-        ).flatMap { settings.connection("admin.database.url", $0) }
-        let secret = settings.secret("secret", minimum: 32)
-        let schemas = settings.folder("schemas")
-        let log = settings.log()
-        guard settings.mistakes.isEmpty, let administrator, let schemas, let secret else {
-            throw ConfigurationMistakes(settings.mistakes)
+        let tools = try await MigrationTools(config: config)
+        defer { tools.telemetry.flush() }
+        if status {
+            let missing = try await tools.missing()
+            print(missing.isEmpty ? "everything is applied everywhere" : missing.joined(separator: "\n"))
+            if !missing.isEmpty { throw ExitCode(1) }
+            return
         }
-        let telemetry = ProcessTelemetry.bootstrap(log)
-        defer { telemetry.flush() }
-        let files = try MigrationFiles(directory: schemas.appending(path: "sql"))
-        let applied = try await Migrator(
-            files, administrator: administrator, contextKey: ContextKey(secret: Array(secret.utf8)),
-            logger: telemetry.logger
-        ).run(control: true)
-        print(applied.isEmpty ? "nothing to do" : "applied \(applied.count) of \(files.files.count) files")
+        var options = MigrationOptions()
+        (options.databases, options.schemas) = (parallel, parallel)
+        options.lockTimeout = .seconds(lockTimeout)
+        let report = try await tools.migrate(options)
+        print(json ? report.json.description : report.text)
+        if !report.isSuccess { throw ExitCode(1) }
     }
 }

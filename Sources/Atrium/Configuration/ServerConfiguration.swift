@@ -30,6 +30,8 @@ struct ServerConfiguration: Sendable {
     var contexts: Set<ContextName> = Set(ContextName.allCases)
     var roles: Set<ProcessRole> = Set(ProcessRole.allCases)
     var schemas: URL
+    /// How often canaries try to reach one another; `nil` where this process has no such watch.
+    var canaryInterval: Duration?
     var log = LogConfiguration()
 }
 
@@ -85,6 +87,7 @@ extension ServerConfiguration {
         let roles: Set<ProcessRole> = settings.names(
             "roles", override: options.roles, default: Set(ProcessRole.allCases))
         let schemas = settings.folder("schemas")
+        let canaries = settings.number("canary.interval", default: 30, in: 0...86_400)
         let log = settings.log()
         let publicURL = settings.text("public.url", default: "http://\(host):\(port)")
         if URL(string: publicURL)?.scheme?.hasPrefix("http") != true {
@@ -101,7 +104,8 @@ extension ServerConfiguration {
             poolMaximum: poolMaximum, connections: connections, throughPooler: throughPooler, kafka: kafka,
             kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication,
             operatorKey: operatorKey,
-            secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas, log: log)
+            secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas,
+            canaryInterval: canaries == 0 ? nil : .seconds(canaries), log: log)
     }
 
     /// What the command line says, which goes before everything else.

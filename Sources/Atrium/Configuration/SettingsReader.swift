@@ -39,7 +39,7 @@ struct SettingsReader {
         HOST PORT PUBLIC_URL DATABASE_URL DATABASE_POOL_MAXIMUM DATABASE_REPLICAS DATABASE_CONNECTIONS DATABASE_POOLER ADMIN_DATABASE_URL \
         PROVISIONER_DATABASE_URL SERVERS KAFKA_BOOTSTRAP_SERVERS \
         KAFKA_TOPIC_PARTITIONS KAFKA_TOPIC_REPLICATION OPERATOR_KEY SECRET CONTEXTS ROLES SCHEMAS KAFKA KAFKA_SECURITY_PROTOCOL KAFKA_CA_LOCATION KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME \
-        KAFKA_SASL_PASSWORD LOG_LEVEL LOG_FORMAT URL REPLICA_URL ENV PYTHON
+        KAFKA_SASL_PASSWORD CANARY_INTERVAL LOG_LEVEL LOG_FORMAT URL REPLICA_URL ENV PYTHON
         """.split(separator: " ").map { "ATRIUM_" + $0 })
 
     /// What `dev.env` and `atrium dev` use under the same prefix.
@@ -171,6 +171,15 @@ struct SettingsReader {
                     provisioner: connection("\(key).provisioner.url")))
         }
         return servers
+    }
+
+    /// The administrators of further servers, for those that have one here.
+    mutating func furtherAdministrators() -> [String: ConnectionSettings] {
+        var administrators: [String: ConnectionSettings] = [:]
+        for name in (value("servers") ?? "").split(whereSeparator: { $0 == " " || $0 == "," }).map(String.init) {
+            administrators[name] = connection("server.\(name.replacing("-", with: ".")).admin.url")
+        }
+        return administrators
     }
 
     /// The folder `schemas`: as told, in the working folder, or above the executable.

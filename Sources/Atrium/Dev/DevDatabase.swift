@@ -39,7 +39,17 @@ struct DevDatabase: Sendable {
         if exists.isEmpty { _ = try await run("CREATE DATABASE \(identifier: Self.name)", in: "postgres") }
         let key = ContextKey(secret: Array(secrets.secret.utf8))
         let administrator = try administrator(Self.name)
-        _ = try await Migrator(files, administrator: administrator, contextKey: key, logger: logger).run(control: true)
+        let migrator = FleetMigrator(files, contextKey: key, logger: logger)
+        var report = await migrator.run([.init(name: Self.name, administrator: administrator, isControl: true)])
+        guard report.isSuccess else { throw DatabaseOutdated(report: report.text) }
+        let silos = try await run(
+            "SELECT database_name FROM control.databases WHERE silo_of IS NOT NULL", in: Self.name)
+        report = await migrator.run(
+            try silos.map { row in
+                let name = try row.decode(String.self)
+                return .init(name: name, administrator: try self.administrator(name), isControl: false, isSilo: true)
+            })
+        guard report.isSuccess else { throw DatabaseOutdated(report: report.text) }
         try await SiloTemplate(files, contextKey: key, logger: logger).ensure(administrator: administrator)
         // The passwords are made of letters and digits by DevSecrets.
         for (role, password) in [
@@ -116,5 +126,14 @@ struct DevDatabase: Sendable {
             connection.close()
             throw error
         }
+    }
+}
+
+/// The state that an earlier version left can't be taken over.
+struct DatabaseOutdated: Error, CustomStringConvertible {
+    let report: String
+
+    var description: String {
+        "the development database can't be brought up to date; start over with: make run ARGS=--reset\n\(report)"
     }
 }

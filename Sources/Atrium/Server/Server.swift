@@ -87,6 +87,9 @@ struct Server {
             }
         }
         services.append(web)
+        if let interval = configuration.canaryInterval, configuration.roles.contains(.relay) {
+            services.append(canaries(every: interval, data, modules, web))
+        }
         services.append(Announcement(web: web, onReady: onReady))
 
         try await preparation.run()
@@ -100,6 +103,27 @@ struct Server {
                 "roles": "\(configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
             ])
         try await ServiceGroup(configuration: group).run()
+    }
+
+    /// In processes with the role `relay`, of which there are few: each of them watches every database.
+    private func canaries(
+        every interval: Duration, _ data: DataServices, _ modules: Modules, _ web: WebServer
+    ) -> CanaryWatch {
+        var doors: [any CanaryDoor] = [
+            SQLCanaryDoor(
+                dataPlane: data.plane, roles: modules.loaded.map(\.context), bait: CanaryOrder.bait, logger: logger),
+            EventCanaryDoor(dataPlane: data.plane, logger: logger),
+        ]
+        if configuration.roles.contains(.http), configuration.contexts.contains(.orders) {
+            let host = configuration.host == "0.0.0.0" ? "127.0.0.1" : configuration.host
+            doors.append(
+                HTTPCanaryDoor(base: { "http://\(host):\(try await web.port)" }, secret: configuration.secret))
+        }
+        return CanaryWatch(
+            tenants: CanaryTenants(
+                dataPlane: data.plane, directory: data.directory, builder: data.builder, logger: logger),
+            dataPlane: data.plane, doors: doors, secret: configuration.secret, interval: interval, metrics: metrics,
+            logger: logger)
     }
 }
 

@@ -52,7 +52,8 @@ enum GrantChecks {
         ORDER BY 1
         """
 
-    /// The platform's own tables are open in one way alone: to write that somebody went across tenants.
+    /// The platform's own tables are open in two ways alone: to write that somebody went across tenants, and to keep how far
+    /// a tenant's backfill is.
     private static let foreignRelations: SQL = """
         WITH \(Catalogue.acting)
         SELECT DISTINCT format('role %I has rights on %I.%I, which is not its context''s; run: REVOKE ALL ON %I.%I FROM %I',
@@ -68,6 +69,8 @@ enum GrantChecks {
         JOIN acting ON oid = grantee
         WHERE NOT is_login AND context IS DISTINCT FROM split_part(nspname, '__', 1)
             AND NOT (nspname = 'platform' AND relname = 'cross_tenant_access' AND privilege_type = 'INSERT' AND is_across)
+            AND NOT (nspname = 'platform' AND relname = 'backfill_progress' AND NOT is_across
+                AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE') AND coalesce(context, 'control') <> 'control')
         ORDER BY 1
         """
 

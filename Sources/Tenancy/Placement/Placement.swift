@@ -34,6 +34,7 @@ package enum Durability: String, CaseIterable, Hashable, Sendable {
     /// May be lost if the server crashes within the next moments.
     case off
     case local
+    /// As the server is set, which is `on` unless somebody changed it: it costs no statement.
     case on
     /// Every synchronous replica shows it.
     case remoteApply = "remote_apply"

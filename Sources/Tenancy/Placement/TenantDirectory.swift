@@ -25,7 +25,6 @@ package final class TenantDirectory: TenantLocator, Service {
 
         mutating func add(_ residence: Residence) {
             residences[residence.tenantID] = residence
-            databases.insert(residence.placement.database)
         }
     }
 
@@ -50,7 +49,8 @@ package final class TenantDirectory: TenantLocator, Service {
     package func known(_ tenant: TenantID) -> Residence? {
         state.withLock { state in
             guard state.isFollowed || state.isFresh(within: Self.freshness) || state.isReading else { return nil }
-            return state.residences[tenant]
+            // One that is being made may be open by now.
+            return state.residences[tenant].flatMap { $0.state == .pending ? nil : $0 }
         }
     }
 
@@ -64,7 +64,7 @@ package final class TenantDirectory: TenantLocator, Service {
             defer { state.withLock { $0.isReading = false } }
             try await refresh()
         }
-        if let known = state.withLock({ $0.residences[tenant] }) { return known }
+        if let known = state.withLock({ $0.residences[tenant] }), known.state != .pending { return known }
         let found = try await read("WHERE t.tenant_id = \(tenant)").residences.first
         if let found { state.withLock { $0.add(found) } }
         return found
@@ -99,16 +99,20 @@ package final class TenantDirectory: TenantLocator, Service {
             isWhole
                 ? ""
                 : "WHERE t.changed_in >= \(horizon)::text::xid8 OR p.changed_in >= \(horizon)::text::xid8")
+        var gone: Set<DatabaseID> = []
         state.withLock { state in
             if isWhole {
                 state.residences = [:]
                 state.readWholeAt = started
             }
-            state.databases.formUnion(found.databases)
+            gone = state.databases.subtracting(found.databases)
+            state.databases = found.databases
             for residence in found.residences { state.add(residence) }
             state.horizon = found.horizon
             state.readAt = started
         }
+        // Nobody can drop what a pool is connected to.
+        for database in gone { dataPlane.fleet.forget(database) }
     }
 
     package func run() async throws {

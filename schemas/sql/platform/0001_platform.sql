@@ -125,6 +125,24 @@ ALTER TABLE platform.cross_tenant_access ENABLE ROW LEVEL SECURITY;
 ALTER TABLE platform.cross_tenant_access FORCE ROW LEVEL SECURITY;
 CREATE INDEX cross_tenant_access_age ON platform.cross_tenant_access USING brin (at);
 
+-- How far each tenant is in each backfill, written in the transaction of the batch that got it there.
+CREATE TABLE platform.backfill_progress (
+    tenant_id uuid NOT NULL,
+    -- As files are called: orders/0001_totals.
+    backfill text NOT NULL,
+    -- Of the last batch; NULL before the first.
+    last_key text,
+    rows bigint NOT NULL DEFAULT 0 CHECK (rows >= 0),
+    done_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT backfill_progress_pkey PRIMARY KEY (tenant_id, backfill)
+);
+-- As platform.protect does it for a table of a context; here every context's role is given rights as it is made.
+ALTER TABLE platform.backfill_progress ENABLE ROW LEVEL SECURITY;
+ALTER TABLE platform.backfill_progress FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON platform.backfill_progress USING (tenant_id = (SELECT platform.tenant_id()))
+    WITH CHECK (tenant_id = (SELECT platform.tenant_id()));
+
 -- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
 -- its outbox, inbox, dead letters and receipts. Tenants with schemas of their own share those: see the decisions.
 CREATE FUNCTION platform.create_context() RETURNS void LANGUAGE plpgsql AS $$
@@ -141,6 +159,10 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, worker);
     EXECUTE format('GRANT EXECUTE ON FUNCTION platform.enter TO %I, %I', app, worker);
     PERFORM platform.open_across_tenants('platform.cross_tenant_access', worker, 'INSERT');
+    -- The control plane's tables are no tenant's to fill.
+    IF context <> 'control' THEN
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON platform.backfill_progress TO %I', app);
+    END IF;
 
     -- Append-only. Read in the order of (transaction_id, position), never past a transaction that may still commit.
     EXECUTE format($sql$

@@ -19,6 +19,10 @@ package struct Slug: Hashable, Sendable {
         guard !text.utf8.dropFirst(2).starts(with: "--".utf8) else {
             throw .invalid(.slug, reason: "not have hyphens as its third and fourth characters")
         }
+        // Atrium's own tenants, which watch over the fences, are called like that.
+        guard !text.hasPrefix("canary-") else {
+            throw .invalid(.slug, reason: "not begin with canary-, which is kept for Atrium's own tenants")
+        }
         self.text = text
         guard !Self.reserved.contains(text), !Self.reservedLikenesses.contains(likeness) else {
             throw .invalid(.slug, reason: "not be a reserved word or look like one; '\(text)' does")
