@@ -88,9 +88,7 @@ package struct SiloTemplate: Sendable {
                 _ = try await connection.run(["DROP DATABASE \(identifier: copy) WITH (FORCE)"])
                 return result
             } catch {
-                // Apart from this task, which may be cancelled.
-                _ = try? await Task { try await connection.run(["DROP DATABASE \(identifier: copy) WITH (FORCE)"]) }
-                    .value
+                _ = try? await connection.run(["DROP DATABASE \(identifier: copy) WITH (FORCE)"])
                 throw error
             }
         }
