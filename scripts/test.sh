@@ -26,11 +26,19 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-8}"
 arguments=(--skip-build --disable-xctest)
 if [ -n "${FILTER:-}" ]; then exec swift test "${arguments[@]}" --filter "$FILTER"; fi
 failed=()
+output=$(mktemp)
+trap 'rm -f "$output" "$output.issues"' EXIT
 for target in $(cd Tests && ls -d ./*Tests | sed 's|^./||'); do
     printf '\n-- %s\n' "$target"
-    swift test "${arguments[@]}" --filter "^$target\\." || failed+=("$target")
+    swift test "${arguments[@]}" --filter "^$target\\." 2>&1 | tee "$output" || {
+        failed+=("$target")
+        # Again at the end, where somebody who comes to a long log looks first.
+        grep --text -A 40 -E 'recorded an issue|error:|Fatal error' "$output" | grep --text -vE '^(✔|◇)' >>"$output.issues" || true
+    }
 done
 if [ "${#failed[@]}" -gt 0 ]; then
+    printf '\n== What failed\n'
+    head -n 300 "$output.issues"
     printf '\nFailed: %s\n' "${failed[*]}"
     exit 1
 fi

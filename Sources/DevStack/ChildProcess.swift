@@ -63,6 +63,13 @@ package final class ChildProcess: Sendable {
 
     package func waitForExit() async throws -> ProgramExit { try await exit.value() }
 
+    /// Its end and the end of what it printed: only then does `recentOutput` hold the last line.
+    package func waitForExitAndOutput() async throws -> ProgramExit {
+        let status = try await exit.value()
+        _ = try await outputEnd.value()
+        return status
+    }
+
     /// Blocks the calling thread: for exit handlers only.
     package func waitForExitBlocking(seconds: Double) -> ProgramExit? { exit.wait(seconds: seconds) }
 

@@ -81,7 +81,7 @@ package final class AtriumProcess: Sendable {
 
     package func waitForExit(within limit: Duration = .seconds(20)) async throws -> ProgramExit {
         let late = DevStackError(.tooLate, "atrium did not end within \(limit).\n\(transcript)")
-        return try await withDeadline(limit, late: late) { [child] in try await child.waitForExit() }
+        return try await withDeadline(limit, late: late) { [child] in try await child.waitForExitAndOutput() }
     }
 
     /// Asks it to end, as Ctrl-C and an orchestrator do, and waits.
@@ -93,7 +93,7 @@ package final class AtriumProcess: Sendable {
     /// Kills it as a crash would, and waits.
     package func kill() async throws {
         child.send(SIGKILL)
-        _ = try await waitForExit()
+        _ = try await child.waitForExit()
     }
 
     package func send(_ signal: Int32) { child.send(signal) }
