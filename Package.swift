@@ -37,6 +37,9 @@ let platform: [Target] = [
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "Kernel", swiftSettings: settings),
     .target(name: "Reactor", swiftSettings: settings),
+    // Places where crash tests strike: in debug builds alone.
+    .target(
+        name: "Failpoints", swiftSettings: settings + [.define("FAILPOINTS", .when(configuration: .debug))]),
     .target(name: "Telemetry", dependencies: [logging, metrics, coreMetrics], swiftSettings: settings),
     .target(
         name: "Postgres", dependencies: ["CPostgres", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
@@ -47,7 +50,7 @@ let platform: [Target] = [
         swiftSettings: settings),
     .target(
         name: "Messaging",
-        dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", crypto, logging, metrics, lifecycle],
+        dependencies: ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints", crypto, logging, metrics, lifecycle],
         swiftSettings: settings),
     .target(
         name: "Web",

@@ -4,11 +4,11 @@ import Foundation
 enum Fences {
     /// What each target of the platform may import of ours; whatever is not named here is not ours.
     static let platform: [String: Set<String>] = [
-        "Kernel": [], "Reactor": [], "Telemetry": [],
+        "Kernel": [], "Reactor": [], "Telemetry": [], "Failpoints": [],
         "Postgres": ["CPostgres", "Kernel", "Reactor"],
         "Kafka": ["CRDKafka", "Kernel", "Reactor"],
         "Tenancy": ["Postgres", "Kernel"],
-        "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel"],
+        "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],
     ]
