@@ -1,3 +1,4 @@
+import Failpoints
 import Kernel
 package import Logging
 import Postgres
@@ -39,7 +40,9 @@ package struct Inbox: Sendable {
                     VALUES (\(event.tenantID), \(event.id), \(subscription.reaction))
                     """)
                 try await subscription.react(event, transaction)
+                try await Failpoint.reach("inbox.before-commit")
             }
+            try await Failpoint.reach("inbox.after-commit")
             tenant.logger.debug("event processed")
             return .processed
         } catch let error as PostgresError where error.constraint == "inbox_pkey" {

@@ -1,3 +1,4 @@
+import Failpoints
 import Kernel
 import Postgres
 package import Tenancy
@@ -27,7 +28,11 @@ package struct Outbox: Sendable {
             \(correlation.trace.description), \(event.payload))
             """)
         let database = transaction.database
-        transaction.afterCommit { [signal] in signal.nudge(database) }
+        transaction.beforeCommit { try await Failpoint.reach("outbox.before-commit") }
+        transaction.afterCommit { [signal] in
+            try? await Failpoint.reach("outbox.after-commit")
+            signal.nudge(database)
+        }
     }
 }
 
