@@ -23,11 +23,12 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
 UUID7 = """(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7'
     || substr(md5(random()::text || {salt}), 1, 3) || '8' || substr(md5({salt} || random()::text), 1, 15))::uuid"""
+# pgbench takes a colon before a digit or a letter for a variable.
 PAYLOAD = """format('{"currency":"EUR","customerId":"0198c0de-0000-7000-8000-0000000000cc","fulfilledAt":"%s","lines":'
-    '[{"amountMinor":3750,"number":1,"quantity":3,"sku":"SEAT-PRO","unitPriceMinor":1250},'
-    '{"amountMinor":9900,"number":2,"quantity":1,"sku":"SETUP","unitPriceMinor":9900}],'
-    '"orderId":"%s","tenantId":"%s","totalMinor":13650}',
-    to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), aggregate_id, tenant_id)"""
+    || '[{"amountMinor": 3750,"number": 1,"quantity": 3,"sku":"SEAT-PRO","unitPriceMinor": 1250},'
+    || '{"amountMinor": 9900,"number": 2,"quantity": 1,"sku":"SETUP","unitPriceMinor": 9900}],'
+    || '"orderId":"%s","tenantId":"%s","totalMinor": 13650}',
+    replace((now() AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z', aggregate_id, tenant_id)"""
 COLUMNS = """tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id,
     causation_id, traceparent, payload"""
 CONSTANTS = """'orders.order', 'orders.order.fulfilled.v1', aggregate_id, 4, now(),
@@ -68,16 +69,15 @@ class Backbone:
         # The replica would only write everything once more.
         for postmaster in self.atrium.postmasters[1:]:
             os.kill(postmaster, signal.SIGINT)
-        self.sql(f"""
-            CREATE TABLE public.bench_tenants (n int PRIMARY KEY, tenant_id uuid, orders text, billing text,
-                until bigint, orders_mac bytea, billing_mac bytea);
-            GRANT SELECT ON public.bench_tenants TO PUBLIC;""")
+        self.sql("""
+            CREATE TABLE public.bench_tenants (n int PRIMARY KEY, tenant uuid, orders text, orders_until bigint,
+                orders_mac bytea, billing text, billing_until bigint, billing_mac bytea)""")
         for number, tenant in enumerate(self.tenants):
-            until, orders = self.atrium.unbound_signature(tenant, "orders_app", 7200)
-            _, billing = self.atrium.unbound_signature(tenant, "billing_app", 7200)
-            plain = tenant.replace("-", "")
-            self.sql(f"""INSERT INTO public.bench_tenants VALUES ({number}, '{tenant}', '{plain},orders_app',
-                '{plain},billing_app', {until}, '\\x{orders}', '\\x{billing}')""")
+            signed = []
+            for role in ("orders_app", "billing_app"):
+                until, code = self.atrium.unbound_signature(tenant, role, 7200)
+                signed.append(f"'{tenant.replace('-', '')},{role}', {until}, '\\x{code}'")
+            self.sql(f"INSERT INTO public.bench_tenants VALUES ({number}, '{tenant}', {', '.join(signed)})")
 
     def register(self, number):
         slug = f"bench-{number}"
@@ -109,7 +109,7 @@ class Backbone:
             self.sql(f"""
                 INSERT INTO orders.outbox ({COLUMNS})
                 SELECT tenant_id, event_id, {CONSTANTS}, {PAYLOAD} FROM (
-                    SELECT (SELECT tenant_id FROM public.bench_tenants WHERE n = g % {TENANTS}) AS tenant_id,
+                    SELECT (SELECT tenant FROM public.bench_tenants WHERE n = g % {TENANTS}) AS tenant_id,
                         {UUID7.format(salt='g::text')} AS event_id, {UUID7.format(salt="'a' || g::text")} AS aggregate_id
                     FROM generate_series({first}, {min(first + 1000, count) - 1}) AS g) AS e""")
 

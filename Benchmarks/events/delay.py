@@ -14,9 +14,9 @@ COMMIT = f"""\\set tenant random(0, {TENANTS - 1})
 \\set salt random(1, 1000000000)
 \\startpipeline
 BEGIN;
+SELECT platform.enter(orders, orders_until, orders_mac) FROM public.bench_tenants WHERE n = :tenant;
 SET LOCAL ROLE orders_app;
-SELECT platform.enter(orders, until, orders_mac) FROM public.bench_tenants WHERE n = :tenant;
-INSERT INTO orders.outbox ({' '.join(COLUMNS.split())}) SELECT tenant_id, event_id, {' '.join(CONSTANTS.split())}, {' '.join(PAYLOAD.split())} FROM (SELECT platform.tenant_id() AS tenant_id, {' '.join(UUID7.format(salt="(:salt)::text").split())} AS event_id, {' '.join(UUID7.format(salt="'a' || (:salt)::text").split())} AS aggregate_id) AS e;
+INSERT INTO orders.outbox ({' '.join(COLUMNS.split())}) SELECT tenant_id, event_id, {' '.join(CONSTANTS.split())}, {' '.join(PAYLOAD.split())} FROM (SELECT platform.tenant_id() AS tenant_id, {' '.join(UUID7.format(salt="(:salt)::bigint::text").split())} AS event_id, {' '.join(UUID7.format(salt="'a' || (:salt)::bigint::text").split())} AS aggregate_id) AS e;
 COMMIT;
 SELECT pg_notify('atrium_outbox', 'orders home atrium');
 \\endpipeline

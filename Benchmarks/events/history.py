@@ -22,7 +22,7 @@ def grow(backbone, rows):
             SELECT tenant_id, event_id, 'orders.order', 'orders.order.fulfilled.v1', aggregate_id, 4, now(),
                 '0198c0de-0000-7000-8000-00000000c002', NULL,
                 '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', {PAYLOAD}
-            FROM (SELECT t.tenant_id, gen_random_uuid() AS event_id, gen_random_uuid() AS aggregate_id
+            FROM (SELECT t.tenant AS tenant_id, gen_random_uuid() AS event_id, gen_random_uuid() AS aggregate_id
                 FROM generate_series(1, {count}) AS g JOIN public.bench_tenants t ON t.n = g % 32) AS e""")
         there += count
         if there % 1_000_000 == 0:

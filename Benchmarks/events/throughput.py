@@ -29,16 +29,16 @@ TAKE_IN = f"""\\set n :n + 1
 \\set tenant random(0, {TENANTS - 1})
 \\startpipeline
 BEGIN;
+SELECT platform.enter(billing, billing_until, billing_mac) FROM public.bench_tenants WHERE n = :tenant;
 SET LOCAL ROLE billing_app;
-SELECT platform.enter(billing, until, billing_mac) FROM public.bench_tenants WHERE n = :tenant;
-INSERT INTO billing.inbox (tenant_id, event_id, reaction) SELECT platform.tenant_id(), {UUID7.format(salt="(:id)::text")}, 'billing.issue-invoice';
+INSERT INTO billing.inbox (tenant_id, event_id, reaction) SELECT platform.tenant_id(), {UUID7.format(salt="(:id)::bigint::text")}, 'billing.issue-invoice';
 INSERT INTO billing.accounts (tenant_id, id, state, opened_at, version) SELECT platform.tenant_id(), platform.tenant_id(), 'open', now(), 1 ON CONFLICT (tenant_id, id) DO NOTHING;
 INSERT INTO billing.invoice_counters AS counter (tenant_id, series, last) SELECT platform.tenant_id(), 'INV', 1 WHERE NOT EXISTS (SELECT FROM billing.invoices WHERE tenant_id = platform.tenant_id() AND order_id = ('0198c0de-0000-7000-8000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid) ON CONFLICT (tenant_id, series) DO UPDATE SET last = counter.last + 1 RETURNING last;
 \\endpipeline
 \\startpipeline
 INSERT INTO billing.invoices (tenant_id, id, series, sequence, account_id, order_id, customer_id, currency, total_minor, state, issued_at, version) SELECT platform.tenant_id(), ('0198c0de-0000-7000-9000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid, 'INV', last, platform.tenant_id(), ('0198c0de-0000-7000-8000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid, '0198c0de-0000-7000-8000-00000000c001', 'EUR', 13650, 'issued', now(), 1 FROM billing.invoice_counters WHERE tenant_id = platform.tenant_id();
 INSERT INTO billing.invoice_lines (tenant_id, invoice_id, number, sku, quantity, unit_price_minor, amount_minor) SELECT platform.tenant_id(), ('0198c0de-0000-7000-9000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid, number, sku, quantity, price, amount FROM unnest('{{SEAT-PRO,SETUP}}'::text[], '{{3,1}}'::bigint[], '{{1250,9900}}'::bigint[], '{{3750,9900}}'::bigint[]) WITH ORDINALITY AS line (sku, quantity, price, amount, number);
-INSERT INTO billing.outbox (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload) SELECT platform.tenant_id(), {UUID7.format(salt="'o' || (:id)::text")}, 'billing.invoice', 'billing.invoice.issued.v1', ('0198c0de-0000-7000-9000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid, 1, now(), '0198c0de-0000-7000-8000-00000000c002', NULL, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', repeat('x', 480);
+INSERT INTO billing.outbox (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload) SELECT platform.tenant_id(), {UUID7.format(salt="'o' || (:id)::bigint::text")}, 'billing.invoice', 'billing.invoice.issued.v1', ('0198c0de-0000-7000-9000-' || lpad(to_hex((:id)::bigint), 12, '0'))::uuid, 1, now(), '0198c0de-0000-7000-8000-00000000c002', NULL, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', repeat('x', 480);
 COMMIT;
 SELECT pg_current_wal_insert_lsn();
 \\endpipeline
