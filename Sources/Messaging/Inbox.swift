@@ -1,4 +1,3 @@
-import Failpoints
 import Kernel
 package import Logging
 import Postgres
@@ -40,9 +39,7 @@ package struct Inbox: Sendable {
                     VALUES (\(event.tenantID), \(event.id), \(subscription.reaction))
                     """)
                 try await subscription.react(event, transaction)
-                try await Failpoint.reach("inbox.before-commit")
             }
-            try await Failpoint.reach("inbox.after-commit")
             tenant.logger.debug("event processed")
             return .processed
         } catch let error as PostgresError where error.constraint == "inbox_pkey" {

@@ -1,4 +1,3 @@
-import Failpoints
 import Kernel
 import Postgres
 package import Tenancy
@@ -28,11 +27,7 @@ package struct Outbox: Sendable {
             \(correlation.trace.description), \(event.payload))
             """)
         let database = transaction.database
-        transaction.beforeCommit { try await Failpoint.reach("outbox.before-commit") }
-        transaction.afterCommit { [signal] in
-            try? await Failpoint.reach("outbox.after-commit")
-            signal.nudge(database)
-        }
+        transaction.afterCommit { [signal] in signal.nudge(database) }
     }
 }
 

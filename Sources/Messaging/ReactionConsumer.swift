@@ -1,4 +1,3 @@
-import Failpoints
 package import Kafka
 import Kernel
 package import Logging
@@ -53,7 +52,6 @@ package struct ReactionConsumer: Service {
                     let messages = try await consumer.messages(maximum: configuration.batch)
                     guard !messages.isEmpty else { break }
                     await process(messages)
-                    try await Failpoint.reach("consumer.after-offset-commit")
                 }
             } catch is CancellationError {
                 // Shutting down: what is unfinished keeps its offset and comes again.
@@ -71,9 +69,7 @@ package struct ReactionConsumer: Service {
                 group.addTask {
                     for message in messages {
                         guard await settle(message) else { return }
-                        try? await Failpoint.reach("consumer.before-store")
                         consumer.store(message)
-                        try? await Failpoint.reach("consumer.after-store")
                     }
                 }
             }
@@ -173,9 +169,7 @@ package struct ReactionConsumer: Service {
         let letter = DeadLetter.incoming(message, reaction: reaction, reason: reason, attempts: attempts)
         while true {
             do {
-                try await Failpoint.reach("park.before-commit")
                 try await deadLetters.keep(letter)
-                try await Failpoint.reach("park.after-commit")
                 meters.deadLetters.increment()
                 return true
             } catch {

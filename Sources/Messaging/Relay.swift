@@ -1,4 +1,3 @@
-import Failpoints
 import Foundation
 import Kafka
 import Kernel
@@ -99,12 +98,10 @@ struct Relay: Sendable {
         lag.record(rows.first.map { WallClock.system.now().duration(since: $0.occurredAt) / .seconds(1) } ?? 0)
         guard let last = settled.last else { return rows.isEmpty ? .idle : .unsettled }
         try await publish(settled)
-        try await Failpoint.reach("relay.after-report")
         let asked = ContinuousClock.now
         let kept = try await crossTenant(.routine("advance the relay's cursor")) {
             try await lease.advance(to: last.position, in: $0)
         }
-        try await Failpoint.reach("relay.after-cursor")
         held = kept ? Held(position: last.position, renewedAt: asked) : nil
         return settled.count == rows.count && rows.count < configuration.batch ? .idle : .more
     }
@@ -127,9 +124,7 @@ struct Relay: Sendable {
         var backoff = Backoff()
         while !rest.isEmpty {
             try Task.checkCancellation()
-            try await Failpoint.reach("relay.before-produce")
             let results = await producer.produce(rest.map(\.record))
-            try await Failpoint.reach("relay.after-produce")
             var again: [OutboxRow] = []
             var held: Set<[UInt8]> = []
             for (row, result) in zip(rest, results) {

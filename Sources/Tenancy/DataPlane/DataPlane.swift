@@ -207,7 +207,7 @@ package final class DataPlane: Sendable {
         _ body: (Transaction) async throws -> Result
     ) async throws -> Result {
         let until = ContinuousClock.now + deadline
-        var committed: [@Sendable () async -> Void] = []
+        var committed: [@Sendable () -> Void] = []
         do {
             let result = try await pool.withConnection(for: borrower, deadline: until) { connection in
                 let transaction = Transaction(
@@ -222,7 +222,7 @@ package final class DataPlane: Sendable {
                     throw error
                 }
             }
-            for action in committed { await action() }
+            for action in committed { action() }
             return result
         } catch {
             throw translate(error)

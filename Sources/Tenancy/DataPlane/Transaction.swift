@@ -12,8 +12,7 @@ final class Transaction {
     private var writes: [Statement] = []
     private var receiptKey: String?
     private var hasWritten = false
-    private var actionsBeforeCommit: [@Sendable () async throws -> Void] = []
-    private(set) var actionsAfterCommit: [@Sendable () async -> Void] = []
+    private(set) var actionsAfterCommit: [@Sendable () -> Void] = []
 
     init(
         _ connection: PostgresConnection, plan: TransactionPlan, prologue: [Statement],
@@ -58,16 +57,11 @@ final class Transaction {
 
     var database: DatabaseID { plan.database }
 
-    func beforeCommit(_ action: @escaping @Sendable () async throws -> Void) {
-        actionsBeforeCommit.append(action)
-    }
-
-    func afterCommit(_ action: @escaping @Sendable () async -> Void) {
+    func afterCommit(_ action: @escaping @Sendable () -> Void) {
         actionsAfterCommit.append(action)
     }
 
     func commit() async throws {
-        for action in actionsBeforeCommit { try await action() }
         guard !writes.isEmpty || prologue.isEmpty else { return }
         let last = writes
         writes = []
@@ -151,13 +145,8 @@ package final class TenantTransaction {
         try await transaction.rowsWriting(sql)
     }
 
-    /// Runs an action when everything else has been done and the commit is next; what it throws undoes the transaction.
-    package func beforeCommit(_ action: @escaping @Sendable () async throws -> Void) {
-        transaction.beforeCommit(action)
-    }
-
     /// Runs an action once the transaction has committed, and never if it has not.
-    package func afterCommit(_ action: @escaping @Sendable () async -> Void) {
+    package func afterCommit(_ action: @escaping @Sendable () -> Void) {
         transaction.afterCommit(action)
     }
 }
