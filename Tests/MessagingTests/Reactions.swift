@@ -33,7 +33,8 @@ enum Reactions {
         dataPlane: DataPlane? = nil, _ body: @Sendable () async throws -> Void
     ) async throws {
         let consumer = try KafkaConsumer(
-            backbone.kafka, group: "atrium.billing", topics: [ThingHappenedV1.topic], logger: .silent)
+            backbone.kafka, group: "atrium.billing", topics: [ThingHappenedV1.topic], beginning: .whenTold,
+            logger: .silent)
         let reactions = ReactionConsumer(
             context: Backbone.billing, subscriptions: subscriptions, consumer: consumer,
             dataPlane: dataPlane ?? backbone.plane.dataPlane,

@@ -78,12 +78,12 @@ struct Server {
             for module in modules.loaded where !module.subscriptions.isEmpty {
                 let consumer = try KafkaConsumer(
                     kafka, group: "atrium.\(module.context.schema)",
-                    topics: Set(module.subscriptions.map(\.topic)).sorted(), logger: logger)
+                    topics: Set(module.subscriptions.map(\.topic)).sorted(), beginning: .whenTold, logger: logger)
                 services.append(consumer)
                 services.append(
                     ReactionConsumer(
                         context: module.context, subscriptions: module.subscriptions, consumer: consumer,
-                        dataPlane: dataPlane, logger: logger))
+                        dataPlane: dataPlane, in: data.databases(of: module.backbone.schema), logger: logger))
             }
         }
         services.append(web)

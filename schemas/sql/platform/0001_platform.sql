@@ -311,6 +311,8 @@ BEGIN
             partition int NOT NULL,
             next_offset bigint NOT NULL CHECK (next_offset >= 0),
             at timestamptz NOT NULL DEFAULT now(),
+            -- The broker's time of the last message.
+            recorded_at timestamptz,
             CONSTRAINT consumed_pkey PRIMARY KEY (topic, partition)
         )$sql$, context);
     EXECUTE format('ALTER TABLE %I.consumed ENABLE ROW LEVEL SECURITY', context);
@@ -331,17 +333,19 @@ BEGIN
             first_there bigint NOT NULL,
             end_there bigint NOT NULL,
             cause text NOT NULL,
-            -- Until when everything is known to have been taken in.
+            -- The broker's time of the last message that was taken in.
             taken_in_until timestamptz,
             found_at timestamptz NOT NULL DEFAULT now(),
             resume_offset bigint,
             resolved_at timestamptz,
             resolved_by text,
+            -- When reading went on.
+            taken_at timestamptz,
             CONSTRAINT stream_gaps_resolved CHECK (
                 (resolved_at IS NULL) = (resume_offset IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
         )$sql$, context);
     EXECUTE format(
-        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE resolved_at IS NULL', context);
+        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE taken_at IS NULL', context);
     EXECUTE format('ALTER TABLE %I.stream_gaps ENABLE ROW LEVEL SECURITY', context);
     EXECUTE format('ALTER TABLE %I.stream_gaps FORCE ROW LEVEL SECURITY', context);
     PERFORM platform.open_across_tenants(
