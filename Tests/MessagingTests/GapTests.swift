@@ -92,6 +92,24 @@ struct GapTests {
         }
     }
 
+    @Test("may be told of by mistake: where nothing is missing, reading goes on")
+    func disowned() async throws {
+        try await Backbone.with { backbone in
+            let tenant: TenantID = IdentifierSource.system.next()
+            try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant, key: "a")])
+            let consumer = try Reactions.consumer(backbone)
+            try await Reactions.consuming(backbone, [Reactions.subscription()], consumer: consumer) {
+                try await Waiting.until("the first took effect") { try await Reactions.effects(backbone) == 1 }
+                // Kafka's error 1: the offset is out of range.
+                backbone.broker.fail(.fetch, with: [KafkaError.Code(rawValue: 1)])
+                try await Waiting.until("reading was refused") { consumer.statistics.errors > 0 }
+                try await Reactions.send(backbone, [Reactions.record(2, tenant: tenant, key: "a")])
+                try await Waiting.until("the second took effect") { try await Reactions.effects(backbone) == 2 }
+            }
+            #expect(try await Self.gaps(backbone).open().isEmpty)
+        }
+    }
+
     @Test("is none for a group that has never read anything, nor for one that comes again")
     func fresh() async throws {
         try await Backbone.with { backbone in
