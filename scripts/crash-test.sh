@@ -22,7 +22,7 @@ swift test --skip-build --disable-xctest --filter '^CrashTests\.' >"$log" 2>&1 &
 tests=$!
 trap 'kill "$tests" 2>/dev/null || true' EXIT
 # Each line as it comes; the table follows when all are there.
-tail --pid="$tests" -n +1 -F "$log" 2>/dev/null | grep --text --line-buffered '^crash matrix: ' | sed -u 's/^crash matrix: /  /' || true
+tail --pid="$tests" -n +1 -F "$report" 2>/dev/null | sed -u 's/^/  /; s/\t/ | /g' || true
 wait "$tests" || status=$?
 trap - EXIT
 
