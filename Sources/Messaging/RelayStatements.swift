@@ -55,8 +55,8 @@ struct RelayStatements: Sendable {
                     THEN clock_timestamp() + \(leaseSeconds) * interval '1 second' ELSE '-infinity' END
             FROM \(unsafeSQL: schema).outbox_cursor o LEFT JOIN held h ON h.shard = o.shard
             WHERE o.shard = c.shard AND (h.shard IS NOT NULL OR c.owner = \(owner))
-            RETURNING c.shard, c.owner, c.transaction_id, c.position, c.lanes, c.published_before)
-        SELECT m.count, c.shard, c.transaction_id::text, c.position, c.lanes::text,
+            RETURNING o.owner IS NOT DISTINCT FROM c.owner AS is_kept, c.shard, c.owner, c.transaction_id, c.position, c.lanes, c.published_before)
+        SELECT m.count, c.is_kept, c.shard, c.transaction_id::text, c.position, c.lanes::text,
             nullif(c.published_before, '-infinity')
         FROM members m LEFT JOIN changed c ON c.owner IS NOT NULL
         """

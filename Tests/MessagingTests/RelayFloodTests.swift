@@ -26,13 +26,9 @@ struct RelayFloodTests {
                     try await backbone.plane.asSuperuser("SELECT max(position) > 0 FROM orders.outbox_cursor")[0]
                         .decode(Bool.self)
                 }
-                let left = try await backbone.backlog()
-                #expect(left > 50_000)
-                let start = ContinuousClock.now
                 try await backbone.publish(1, of: Backbone.thing(in: 3), as: small)
                 let before = try await recordsBefore(small.tenantID, backbone)
-                #expect(start.duration(to: .now) < .seconds(60))
-                print("flood of \(floods): \(before) records before, \(left) were left when it was written")
+                print("flood of \(floods): \(before) records before")
                 #expect(before < Self.bound(floods: floods))
             }
         }
