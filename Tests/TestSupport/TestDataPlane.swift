@@ -8,8 +8,8 @@ package import Tenancy
 extension DatabaseTemplate {
     /// Every context's schema, and a password for `atrium_app`.
     package static let migrated = DatabaseTemplate(
-        "atrium_migrated", rights: { DatabasePreparation.rights(on: $0).map(\.text) }
-    ) { try await migrate($0) }
+        "atrium_migrated", rights: { DatabasePreparation.rights(on: $0).map(\.text) },
+        prepare: { try await migrate($0) })
 
     /// Makes the same of a database that is there already.
     package static func migrate(_ address: PostgresAddress) async throws {

@@ -162,12 +162,9 @@ package struct BackfillRun: Sendable {
     /// Reads how far the tenant is, and keeps others who would take the same batch waiting.
     private func progress(_ transaction: TenantTransaction) async throws -> (String?, Int64, Bool) {
         let milliseconds = String(Int64(pace.lockTimeout / .milliseconds(1)))
+        transaction.enqueue("SET LOCAL lock_timeout = \(unsafeSQL: milliseconds)")
         // With a plan for any value, `:after IS NULL OR …` could not use an index.
-        transaction.enqueue(
-            """
-            SELECT set_config('lock_timeout', \(milliseconds), true),
-                set_config('plan_cache_mode', 'force_custom_plan', true)
-            """)
+        transaction.enqueue("SET LOCAL plan_cache_mode = force_custom_plan")
         transaction.enqueue(
             """
             INSERT INTO platform.backfill_progress (tenant_id, backfill)
