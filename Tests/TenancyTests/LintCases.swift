@@ -104,15 +104,6 @@ enum LintCases {
         ("ALTER TABLE orders NO FORCE ROW LEVEL SECURITY", ["row-security-off"]),
         ("DROP POLICY tenant_isolation ON orders", ["row-security-off"]),
         ("CREATE POLICY mine ON orders USING (true)", ["policy-by-hand"]),
-        (
-            "CREATE TABLE notes (note text); CREATE POLICY p ON notes USING (tenant_id = (SELECT platform.tenant_id())) "
-                + "WITH CHECK (tenant_id = (SELECT platform.tenant_id()))",
-            []
-        ),
-        (
-            "CREATE TABLE notes (note text); CREATE POLICY p ON notes USING (tenant_id = (SELECT platform.tenant_id()))",
-            ["policy-by-hand"]
-        ),
         ("ALTER POLICY tenant_isolation ON orders USING (true)", ["policy-by-hand"]),
         ("CREATE TABLE notes (tenant_id uuid NOT NULL, id uuid)", ["tenant-table-unprotected"]),
         ("CREATE TABLE notes (tenant_id uuid NOT NULL, id uuid); SELECT platform.protect('notes', 'SELECT')", []),
