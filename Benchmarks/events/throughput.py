@@ -66,7 +66,7 @@ def relay(backbone):
     # Where 250 events of a shard follow still.
     least, most = backbone.sql(f"""
         SELECT min(t), max(t) FROM (SELECT transaction_id::text::bigint AS t FROM orders.outbox
-        ORDER BY position DESC OFFSET 4000 LIMIT {EVENTS // 2}) AS s""").split("|")
+        ORDER BY position DESC OFFSET {EVENTS // 5} LIMIT {EVENTS // 2}) AS s""").split("|")
     script = READ.format(columns=COLUMNS).replace("random(1, :most)", f"random({least}, {most})")
     limit = backbone.pgbench(script, PGBENCH_SECONDS, 2) * 250
     report("relay_events", ours, "events/s")

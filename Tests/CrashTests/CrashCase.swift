@@ -37,7 +37,7 @@ struct CrashCase: Sendable, CustomTestStringConvertible {
             let outcome = try await underLoad(arena)
             guard outcome.fired > 0 else { throw FaultDidNotFire(what: name) }
             let (audit, records) = try await arena.settle(
-                within: finding?.mayHeal == true ? .seconds(20) : .seconds(60), awaiting: finding)
+                within: finding?.mayHeal == true ? .seconds(45) : .seconds(60), awaiting: finding)
             guard audit.duplicates >= leastDuplicates else {
                 throw FaultDidNotFire(what: "\(name): nothing came twice")
             }
