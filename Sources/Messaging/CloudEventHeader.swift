@@ -14,6 +14,15 @@ enum CloudEventHeader {
     static let causation = "ce_causationid"
     /// Reads that bring it show what the event tells of: see `Atrium-Consistency` in the HTTP interface.
     static let consistency = "ce_consistency"
+    /// Shared by all versions that one fact is published in.
+    static let fact = "ce_factid"
+    /// The types that the same fact is published as besides, with commas between them.
+    static let alsoAs = "ce_alsoas"
+    // Extension "Deprecation".
+    static let deprecated = "ce_deprecated"
+    static let deprecationFrom = "ce_deprecationfrom"
+    static let deprecationSunset = "ce_deprecationsunset"
+    static let deprecationMigration = "ce_deprecationmigration"
     /// W3C Trace Context of this hop; not a CloudEvents attribute, so without the prefix.
     static let trace = "traceparent"
     static let contentType = "content-type"

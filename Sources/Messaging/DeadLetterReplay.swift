@@ -67,7 +67,7 @@ package struct DeadLetterReplay: Sendable {
             throw Failure.unreadable(error.reason)
         }
         let reactions = subscriptions.filter {
-            $0.eventType == event.type && (letter.reaction == nil || $0.reaction == letter.reaction)
+            $0.types.contains(event.type) && (letter.reaction == nil || $0.reaction == letter.reaction)
         }
         guard !reactions.isEmpty else { throw Failure.noReaction(event.type) }
         var outcomes: Set<Inbox.Outcome> = []

@@ -36,7 +36,7 @@ package struct Inbox: Sendable {
                 transaction.enqueue(
                     """
                     INSERT INTO \(unsafeSQL: schema).inbox (tenant_id, event_id, reaction)
-                    VALUES (\(event.tenantID), \(event.id), \(subscription.reaction))
+                    VALUES (\(event.tenantID), \(event.factID), \(subscription.reaction))
                     """)
                 try await subscription.react(event, transaction)
             }

@@ -38,7 +38,9 @@ package struct ReactionConsumer: Service {
         self.logger = logger
         self.consumer = consumer
         self.configuration = configuration
-        self.subscriptions = Dictionary(grouping: subscriptions, by: \.eventType)
+        self.subscriptions = Dictionary(
+            grouping: subscriptions.flatMap { subscription in subscription.types.map { ($0, subscription) } }, by: \.0
+        ).mapValues { $0.map(\.1) }
         inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
         deadLetters = DeadLetters(
             schema: role.schema, dataPlane: dataPlane, in: { [dataPlane.fleet.control] }, logger: logger)

@@ -6,6 +6,8 @@ package import Tenancy
 /// A CloudEvent of the Kafka binding's binary mode, checked as far as its envelope goes.
 package struct ReceivedEvent: Sendable {
     package let id: EventID
+    /// Shared by all versions of one fact; the event's own where there is one version.
+    package let factID: EventID
     package let source: String
     package let type: String
     package let time: Timestamp
@@ -27,6 +29,7 @@ package struct ReceivedEvent: Sendable {
         let version = try headers.required(CloudEventHeader.specVersion)
         guard version == "1.0" else { throw Rejection("ce_specversion is not 1.0") }
         id = try headers.identifier(CloudEventHeader.id)
+        factID = headers.values[CloudEventHeader.fact] == nil ? id : try headers.identifier(CloudEventHeader.fact)
         source = try headers.required(CloudEventHeader.source)
         type = try headers.required(CloudEventHeader.type)
         guard let time = Timestamp(try headers.required(CloudEventHeader.time)) else {

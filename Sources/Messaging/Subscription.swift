@@ -12,7 +12,9 @@ package struct IncomingEvent<Payload: IntegrationEvent>: Sendable {
 package struct Subscription: Sendable {
     /// Names the reaction in the inbox and in logs: it never changes once deployed, or the past would happen again.
     package let reaction: String
+    /// The newest version's; `types` are all that can be read.
     package let eventType: String
+    package let types: [String]
     package let topic: String
     /// The only source that the event may name.
     let source: String
@@ -28,10 +30,11 @@ package struct Subscription: Sendable {
     ) -> Subscription {
         let context = Payload.type.prefix { $0 != "." }
         return Subscription(
-            reaction: reaction, eventType: Payload.type, topic: Payload.topic, source: eventSource(of: String(context))
+            reaction: reaction, eventType: Payload.type, types: VersionedPayload<Payload>.types, topic: Payload.topic,
+            source: eventSource(of: String(context))
         ) { event, transaction in
-            let payload = try event.payload(as: type)
-            try await react(IncomingEvent(id: event.id, time: event.time, payload: payload), transaction)
+            let payload = try VersionedPayload<Payload>.read(event)
+            try await react(IncomingEvent(id: event.factID, time: event.time, payload: payload), transaction)
         }
     }
 }

@@ -43,7 +43,7 @@ struct LoadedModule: Sendable {
         backbone = Module.backbone
         endpoints = module.endpoints
         subscriptions = module.subscriptions
-        published = Module.published
+        published = Module.published.flatMap { $0.publishedVersions }
     }
 }
 

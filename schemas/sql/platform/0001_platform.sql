@@ -180,7 +180,9 @@ BEGIN
             correlation_id uuid NOT NULL,
             causation_id uuid,
             traceparent text NOT NULL,
-            payload text NOT NULL
+            payload text NOT NULL,
+            -- Headers that not every event has, names and values in turn.
+            extensions text[]
         )$sql$, context);
     EXECUTE format('CREATE INDEX outbox_commit_order ON %I.outbox (transaction_id, position)', context);
     PERFORM platform.protect(format('%I.outbox', context)::regclass, 'INSERT');
