@@ -149,7 +149,7 @@ let testTargets: [Target] = [
         [
             "EventLanguage", "IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts",
             "Messaging",
-            "Kernel", crypto,
+            "Kafka", "Kernel", crypto,
         ]),
     tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),

@@ -4,7 +4,7 @@ import Foundation
 struct Schemas: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Looks after the published language: schemas/events and what is made from it.",
-        subcommands: [SchemasGenerate.self])
+        subcommands: [SchemasGenerate.self, SchemasCatalogue.self])
 }
 
 /// Where the command works.
