@@ -48,6 +48,28 @@ struct OrderUsageTests {
         }
     }
 
+    @Test("counts an order once that is told in two versions, whichever comes first, and under the same name as ever")
+    func versions() async throws {
+        try await MeteringWorld.with { world in
+            let tenant = world.tenant()
+            for newestFirst in [true, false] {
+                let former = Self.placed(by: tenant.id)
+                let fact = IdentifierSource.system.next(EventID.self)
+                if newestFirst {
+                    #expect(try await world.deliver(OrderPlacedV2(upcasting: former), fact: fact) == .processed)
+                    #expect(try await world.deliver(former, id: fact, fact: fact) == .duplicate)
+                } else {
+                    // As it came before there was a second version.
+                    #expect(try await world.deliver(former, id: fact) == .processed)
+                    #expect(try await world.deliver(OrderPlacedV2(upcasting: former), fact: fact) == .duplicate)
+                }
+                #expect(
+                    try await world.published(for: tenant.id).last?.payload["id"]?.string == fact.description)
+            }
+            #expect(try await tenant.usage("orders.placed").total == "2")
+        }
+    }
+
     @Test("defines its meters with the tenant, whichever event comes first and however many at once")
     func definition() async throws {
         try await MeteringWorld.with { world in
