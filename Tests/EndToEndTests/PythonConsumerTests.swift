@@ -71,7 +71,7 @@ struct PythonConsumerTests {
                 let events = try await Self.events(of: stack, orders: 61)
                 try await Self.send(stack, events + Self.strangers(among: events, tenants.map(\.id)))
 
-                let second = try await ledger.run(["run", "--idle", "6"])
+                let second = try await ledger.run(["run", "--idle", "3"])
                 #expect(second.status.isSuccess, "\(second)")
                 #expect(second.output.contains("known"), "\(second)")
                 #expect(!second.errors.contains("Traceback") && !second.errors.contains("ALARM"), "\(second)")
@@ -120,7 +120,7 @@ struct PythonConsumerTests {
                 #expect(try await running.waitForExitAndOutput() == .exited(0))
                 #expect(running.recentOutput.last?.hasPrefix("4 applied") == true, "\(running.recentOutput)")
                 try await Self.place(1, by: [tenant])
-                let again = try await ledger.run(["run", "--idle", "6"])
+                let again = try await ledger.run(["run", "--idle", "3"])
                 #expect(again.output.contains("\n1 applied, ") && again.output.contains(" 0 parked"), "\(again)")
                 #expect(try await ledger.lines("show").first?["orders"]?.int == 4)
                 try await folder.remove()

@@ -54,6 +54,7 @@ class Run:
         self.ledger = ledger
         self.options = options
         self.stopping = False
+        self.last = None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.stop)
 
@@ -68,16 +69,17 @@ class Run:
             # The ledger knows how far it is: its offset is part of the transaction of each effect.
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            # How long the others, or its own next run, wait for one that was killed.
+            "session.timeout.ms": 10_000,
             "error_cb": tell_of_trouble,
         })
         self.consumer.subscribe(TOPICS, on_assign=self.begin)
         counts = {"applied": 0, "known": 0, "ignored": 0, "parked": 0}
-        last = time.monotonic()
         try:
             while not self.stopping:
                 message = self.consumer.poll(0.2)
                 if message is None:
-                    if self.options.idle is not None and time.monotonic() - last >= self.options.idle:
+                    if self.is_idle():
                         break
                     continue
                 if message.error():
@@ -85,7 +87,7 @@ class Run:
                     if message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                         continue
                     raise KafkaException(message.error())
-                last = time.monotonic()
+                self.last = time.monotonic()
                 outcome, remark = self.ledger.take(
                     message.topic(), message.partition(), message.offset(), message.key(), message.headers(),
                     message.value())
@@ -97,6 +99,10 @@ class Run:
         finally:
             self.consumer.close()
         print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), flush=True)
+
+    def is_idle(self):
+        """Whether nothing has come for as long as was asked for, since the broker let it in."""
+        return None not in (self.options.idle, self.last) and time.monotonic() - self.last >= self.options.idle
 
     def begin(self, consumer, partitions):
         """Goes on where the ledger ended, and says so when the broker has nothing of that any more."""
@@ -114,6 +120,7 @@ class Run:
                 # The topic was made anew, or what is there is all that is left; facts that are known change nothing.
                 partition.offset = OFFSET_BEGINNING
         consumer.assign(partitions)
+        self.last = time.monotonic()
 
 
 if __name__ == "__main__":

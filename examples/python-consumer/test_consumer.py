@@ -151,7 +151,8 @@ class Parking(LedgerCase):
             named = {**attributes(kind), **more}
             self.assertEqual(
                 self.message(headers(named), json.dumps(data).encode(), key=b"%d" % number), "parked", (kind, more))
-        for value in (None, b"", b"{", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"\xff"):
+        said_twice = json.dumps(placed()).encode()[:-1] + b', "totalMinor": 1}'
+        for value in (None, b"", b"{", said_twice, b'{"a": NaN}', b"\xff"):
             self.assertEqual(
                 self.message(headers(attributes("orders.order.placed.v1")), value, key=repr(value).encode()), "parked")
         self.assertEqual(self.message([("ce_type", b"\xff")], b"{}", key=b"odd"), "parked")
@@ -167,12 +168,13 @@ class Parking(LedgerCase):
         self.assertEqual(self.take("orders.order.placed.v1", placed(order=order), key=b"1"), "parked")
         ended = {"tenantId": A, "orderId": order, "reason": "no", "cancelledAt": "2026-01-15T09:30:00Z"}
         self.assertEqual(self.take("orders.order.cancelled.v1", ended, key=b"1"), "parked")
+        self.assertEqual(self.take("orders.order.placed.v2", placed(version=2), key=b"1"), "parked")
         self.assertEqual(self.take("orders.order.placed.v2", placed(version=2), key=b"2"), "applied")
         self.assertEqual(self.ledger.retry(), 0)
-        self.assertEqual(len(self.ledger.parked()), 2)
+        self.assertEqual(len(self.ledger.parked()), 3)
         self.ledger.contracts = CONTRACTS
-        self.assertEqual(self.ledger.retry(), 2)
-        self.assertEqual((self.ledger.parked(), self.total()), ([], {"EUR": (1, 3750)}))
+        self.assertEqual(self.ledger.retry(), 3)
+        self.assertEqual((self.ledger.parked(), self.total()), ([], {"EUR": (2, 7500)}))
 
 
 class Modes(LedgerCase):
