@@ -16,11 +16,11 @@ struct OutboxRow {
     init(_ row: Row, from server: String) throws {
         let (
             transactionID, position, settled, tenant, event, topic, type, aggregate, version, occurred, correlation,
-            causation, trace, payload, extensions, logPosition
+            causation, trace, payload, fact, extensions, logPosition
         ) = try row.decode(
             (
                 String, Int64, Bool, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
-                EventID?, String, String, [String]?, String
+                EventID?, String, String, EventID?, [String]?, String
             ).self)
         self.position = OutboxPosition(transactionID: transactionID, position: position)
         isSettled = settled
@@ -44,6 +44,7 @@ struct OutboxRow {
             let token = ConsistencyToken(server: server, position: position)
             headers.append(KafkaHeader(CloudEventHeader.consistency, token.description))
         }
+        if let fact { headers.append(KafkaHeader(CloudEventHeader.fact, fact.description)) }
         if let extensions {
             for index in stride(from: 0, to: extensions.count - 1, by: 2) {
                 headers.append(KafkaHeader(extensions[index], extensions[index + 1]))
@@ -58,7 +59,7 @@ struct OutboxRow {
     static var columns: SQL {
         """
         o.transaction_id::text, o.position, o.transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
-        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload, extensions, \
+        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload, fact_id, extensions, \
         pg_current_wal_insert_lsn()::text
         """
     }

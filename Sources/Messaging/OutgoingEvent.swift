@@ -12,12 +12,14 @@ package struct OutgoingEvent: Sendable {
     package let occurredAt: Timestamp
     /// The JSON that will be the data of the CloudEvent, byte for byte.
     package let payload: String
-    /// Headers that not every event has, by name.
+    /// Shared by all versions that one fact is published in; nothing where there is one.
+    package let factID: EventID?
+    /// Further headers that not every event has, by name.
     let extensions: [String: String]
 
     package init<Event: IntegrationEvent>(
         _ event: Event, id: EventID, aggregateID: UUID, aggregateVersion: Int64, at occurredAt: Timestamp,
-        extensions: [String: String] = [:]
+        factID: EventID? = nil, extensions: [String: String] = [:]
     ) throws {
         self.id = id
         self.type = Event.type
@@ -26,6 +28,7 @@ package struct OutgoingEvent: Sendable {
         self.aggregateID = aggregateID
         self.aggregateVersion = aggregateVersion
         self.occurredAt = occurredAt
+        self.factID = factID
         self.extensions = extensions.merging(Event.deprecation?.headers ?? [:]) { own, _ in own }
         self.payload = String(decoding: try Self.encoder.encode(event), as: UTF8.self)
     }

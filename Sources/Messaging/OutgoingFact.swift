@@ -14,15 +14,11 @@ package struct OutgoingFact: Sendable {
     ) throws {
         let versions = event.inPublishedVersions.map { (event: $0, id: identifiers.next(EventID.self)) }
         events = try versions.map { version in
-            var extensions: [String: String] = [:]
-            if versions.count > 1, let oldest = versions.last {
-                extensions[CloudEventHeader.fact] = oldest.id.description
-                extensions[CloudEventHeader.alsoAs] = versions.filter { $0.id != version.id }
-                    .map { type(of: $0.event).type }.joined(separator: ",")
-            }
+            let others = versions.filter { $0.id != version.id }.map { type(of: $0.event).type }
             return try OutgoingEvent(
                 version.event, id: version.id, aggregateID: aggregateID, aggregateVersion: aggregateVersion,
-                at: occurredAt, extensions: extensions)
+                at: occurredAt, factID: others.isEmpty ? nil : versions.last?.id,
+                extensions: others.isEmpty ? [:] : [CloudEventHeader.alsoAs: others.joined(separator: ",")])
         }
     }
 }

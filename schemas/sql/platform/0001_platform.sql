@@ -181,7 +181,9 @@ BEGIN
             causation_id uuid,
             traceparent text NOT NULL,
             payload text NOT NULL,
-            -- Headers that not every event has, names and values in turn.
+            -- Shared by all versions that one fact is published in, and what inboxes know it by; NULL where there is one.
+            fact_id uuid,
+            -- Further headers that not every event has, names and values in turn.
             extensions text[]
         )$sql$, context);
     EXECUTE format('CREATE INDEX outbox_commit_order ON %I.outbox (transaction_id, position)', context);

@@ -52,7 +52,7 @@ private struct ThingNamedV3: SideBySideEvent {
 }
 
 @Suite("A fact in several versions")
-struct VersionTests {
+struct SideBySideTests {
     private static func publish(_ backbone: Backbone, _ tenant: TenantContext, _ key: UUID = UUID()) async throws {
         try await backbone.plane.dataPlane.write(tenant, as: Backbone.orders) { transaction in
             try backbone.outbox.enqueue(
