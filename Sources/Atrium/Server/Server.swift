@@ -65,6 +65,11 @@ struct Server {
             let signals = modules.loaded.map { ($0.backbone.schema, $0.relaySignal) }
             services.append(OutboxListener(notices, signals: Dictionary(uniqueKeysWithValues: signals)))
             services.append(
+                OutboxUpkeep(
+                    schemas: Set(modules.loaded.map(\.backbone.schema)).sorted(), dataPlane: dataPlane,
+                    in: { try await data.databases(of: $0)() }, retention: configuration.outboxRetention,
+                    logger: logger))
+            services.append(
                 ReceiptExpiry(
                     schemas: modules.schemas, dataPlane: dataPlane, in: { try await data.directory.databases },
                     logger: logger))

@@ -116,6 +116,8 @@ private struct OwnSchema {
         return wanted
     }
 
-    /// Sequences that go with the backbone's tables.
-    private static let backbone: Set<String> = ["outbox_position_seq"]
+    /// Sequences and functions that go with the backbone's tables.
+    private static let backbone: Set<String> = [
+        "outbox_position_seq", "extend_outbox(days integer)", "shorten_outbox(retention interval)",
+    ]
 }
