@@ -12,12 +12,12 @@ enum CloudEventHeader {
     static let tenant = "ce_tenantid"
     static let correlation = "ce_correlationid"
     static let causation = "ce_causationid"
+    /// The same for all versions that one fact is told in.
+    static let fact = "ce_factid"
+    /// The other types that the same fact is told as, with commas between.
+    static let alsoAs = "ce_alsoas"
     /// Reads that bring it show what the event tells of: see `Atrium-Consistency` in the HTTP interface.
     static let consistency = "ce_consistency"
-    /// Shared by all versions that one fact is published in.
-    static let fact = "ce_factid"
-    /// The types that the same fact is published as besides, with commas between them.
-    static let alsoAs = "ce_alsoas"
     // Extension "Deprecation".
     static let deprecated = "ce_deprecated"
     static let deprecationFrom = "ce_deprecationfrom"

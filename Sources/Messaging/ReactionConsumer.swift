@@ -1,36 +1,49 @@
+import Failpoints
 package import Kafka
-import Kernel
 package import Logging
 import Metrics
-import Postgres
 import ServiceLifecycle
 package import Tenancy
 
 /// Takes in the events that one context reacts to, as one consumer group over all its processes.
 ///
-/// An offset is stored after the inbox has committed, or after the message lies among the dead letters: a process that
-/// dies in between reads the message again and finds it a duplicate. One partition's messages are taken in order.
+/// Messages of different keys are worked on side by side, those of one key in order. An offset is stored once everything
+/// before it has committed in the inbox or lies among the dead letters: a process that dies in between reads messages
+/// again and finds them duplicates.
 package struct ReactionConsumer: Service {
     private let consumer: KafkaConsumer
-    private let inbox: Inbox
-    private let deadLetters: DeadLetters
-    private let subscriptions: [String: [Subscription]]
+    private let intake: EventIntake
+    private let replay: DeadLetterReplay
+    private let queue: IntakeQueue
+    private let streams: StreamWatch
     private let configuration: Configuration
+    private let meters: ConsumerMeters
     private let logger: Logger
-    private let meters: Meters
 
     package struct Configuration: Sendable {
-        /// How often an event is tried that fails for a reason of its own, before it goes to the dead letters.
+        /// How often an event is tried that fails for a reason of its own, before its key is parked.
         package var attempts = 5
         /// The same for one that runs into time limits or other transactions, which may not be its own fault.
         package var contendedAttempts = 50
-        package var batch = 200
+        /// How long the registry is given to hear of an event's tenant.
+        package var unknownTenantPatience = Duration.seconds(20)
+        package var batch = 500
+        /// Events that are worked on at the same time; each holds a connection while its transaction runs.
+        package var concurrency = 12
+        /// How many messages of one partition are read ahead of its oldest unfinished one.
+        package var window = 2000
+        /// How often offsets are committed and written down.
+        package var beat = Duration.seconds(1)
+        /// How often keys are looked at that wait for a version or a tenant to become known.
+        package var reconsideration = Duration.seconds(30)
 
         package init() {}
     }
 
+    /// - Parameter databases: where keys of this context can be parked.
     package init(
         context role: ContextRole, subscriptions: [Subscription], consumer: KafkaConsumer, dataPlane: DataPlane,
+        in databases: (@Sendable () async throws -> [DatabaseID])? = nil,
         configuration: Configuration = Configuration(), logger: Logger
     ) {
         var logger = logger
@@ -38,167 +51,140 @@ package struct ReactionConsumer: Service {
         self.logger = logger
         self.consumer = consumer
         self.configuration = configuration
-        self.subscriptions = Dictionary(
-            grouping: subscriptions.flatMap { subscription in subscription.types.map { ($0, subscription) } }, by: \.0
-        ).mapValues { $0.map(\.1) }
-        inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
-        deadLetters = DeadLetters(
-            schema: role.schema, dataPlane: dataPlane, in: { [dataPlane.fleet.control] }, logger: logger)
-        meters = Meters(context: role.schema)
+        let table = SubscriptionTable(subscriptions)
+        replay = DeadLetterReplay(
+            context: role, subscriptions: subscriptions, dataPlane: dataPlane,
+            in: databases ?? { [dataPlane.fleet.control] }, producer: nil, logger: logger)
+        intake = EventIntake(
+            inbox: Inbox(role: role, dataPlane: dataPlane, logger: logger), deadLetters: replay.deadLetters,
+            subscriptions: table,
+            patience: EventIntake.Patience(
+                attempts: configuration.attempts, contendedAttempts: configuration.contendedAttempts,
+                unknownTenant: configuration.unknownTenantPatience),
+            meters: IntakeMeters(context: role.schema), logger: logger)
+        let concurrency = max(1, configuration.concurrency)
+        queue = IntakeQueue(
+            IntakeSchedule.Limits(
+                concurrency: concurrency, ofOneTenant: max(1, concurrency * 3 / 4), window: configuration.window),
+            consumer: consumer)
+        meters = ConsumerMeters(context: role.schema)
+        streams = StreamWatch(
+            gaps: StreamGaps(schema: role.schema, dataPlane: dataPlane, logger: logger), consumer: consumer,
+            meters: meters, logger: logger)
     }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            do {
-                while !Task.isCancelled {
-                    let messages = try await consumer.messages(maximum: configuration.batch)
-                    guard !messages.isEmpty else { break }
-                    await process(messages)
+            await withDiscardingTaskGroup { group in
+                group.addTask { await takeOver() }
+                for _ in 0..<max(1, configuration.concurrency) { group.addTask { await work() } }
+                group.addTask { await keepBooks() }
+                group.addTask { await reconsider() }
+                await read()
+                queue.close()
+                group.cancelAll()
+            }
+        }
+        await streams.settle()
+    }
+
+    /// Begins with partitions as they come, once it is clear where.
+    private func takeOver() async {
+        for await partitions in consumer.arrivals {
+            var backoff = Backoff()
+            while !Task.isCancelled {
+                do {
+                    try await intake.meetStrangers()
+                    try await streams.begin(partitions)
+                    break
+                } catch {
+                    logger.warning("can't begin with partitions yet", metadata: ["error": "\(error)"])
                 }
-            } catch is CancellationError {
-                // Shutting down: what is unfinished keeps its offset and comes again.
-            } catch {
-                logger.error("consumer has ended", metadata: ["error": "\(error)"])
+                try? await backoff.wait()
             }
         }
     }
 
-    /// Partitions side by side, the messages of each in order.
-    private func process(_ messages: [KafkaMessage]) async {
-        let lanes = Dictionary(grouping: messages) { Lane(topic: $0.topic, partition: $0.partition) }
-        await withTaskGroup(of: Void.self) { group in
-            for messages in lanes.values {
-                group.addTask {
-                    for message in messages {
-                        guard await settle(message) else { return }
-                        consumer.store(message)
-                    }
-                }
-            }
-        }
-    }
-
-    private struct Lane: Hashable {
-        let topic: String
-        let partition: Int32
-    }
-
-    /// Sees a message through to its end; false where the process is to stop before that.
-    private func settle(_ message: KafkaMessage) async -> Bool {
-        let event: ReceivedEvent
+    private func read() async {
         do {
-            event = try ReceivedEvent(message)
+            while !Task.isCancelled {
+                let messages = try await consumer.messages(maximum: configuration.batch)
+                guard !messages.isEmpty else { return }
+                queue.add(messages)
+                meters.inFlight.record(queue.inFlight)
+            }
+        } catch is CancellationError {
+            // Shutting down: what is unfinished keeps its offset and comes again.
         } catch {
-            return await bury(message, reaction: nil, reason: error.reason, attempts: 1)
+            logger.error("consumer has ended", metadata: ["error": "\(error)"])
         }
-        for subscription in subscriptions[event.type] ?? [] {
-            guard message.topic == subscription.topic, event.source == subscription.source else {
-                let reason = "\(event.type) comes from \(subscription.source) on \(subscription.topic) alone"
-                return await bury(message, reaction: nil, reason: reason, attempts: 1)
-            }
-            guard await settle(event, from: message, by: subscription) else { return false }
-        }
-        return true
     }
 
-    private func settle(_ event: ReceivedEvent, from message: KafkaMessage, by subscription: Subscription) async -> Bool
-    {
-        var attempts = 0
-        var contended = 0
-        var backoff = Backoff()
-        while true {
+    private func work() async {
+        while let message = await queue.next() {
+            // One whose partition has gone meanwhile is somebody else's now.
+            let isDone = consumer.owns(message) ? await intake.settle(message) : false
+            guard let position = queue.finish(message, isDone: isDone) else { continue }
             do {
-                switch try await inbox.process(event, by: subscription) {
-                case .processed: meters.processed.increment()
-                case .duplicate: meters.duplicates.increment()
-                }
-                return true
-            } catch let rejection as Rejection {
-                return await bury(
-                    message, reaction: subscription.reaction, reason: rejection.reason, attempts: attempts + 1)
-            } catch let unknown as UnknownTenant {
-                return await bury(
-                    message, reaction: subscription.reaction, reason: "\(unknown)", attempts: attempts + 1)
+                try await Failpoint.reach("consumer.before-store")
+                consumer.store(position)
+                streams.stored(position)
+                try await Failpoint.reach("consumer.after-store")
             } catch {
-                guard !Task.isCancelled else { return false }
-                switch Blame(error) {
-                case .event: attempts += 1
-                case .contention: contended += 1
-                case .database: break
-                }
-                meters.retries.increment()
-                logger.warning(
-                    "event failed",
-                    metadata: [
-                        "event": "\(event.id)", "event_type": "\(event.type)", "tenant": "\(event.tenantID)",
-                        "correlation": "\(event.correlation.id)", "reaction": "\(subscription.reaction)",
-                        "attempt": "\(attempts)", "error": "\(error)",
-                    ])
-                if attempts >= configuration.attempts || contended >= configuration.contendedAttempts {
-                    return await bury(
-                        message, reaction: subscription.reaction, reason: "\(error)", attempts: attempts + contended)
-                }
-            }
-            do {
-                try await backoff.wait()
-            } catch {
-                return false
+                logger.warning("an offset was not stored", metadata: ["error": "\(error)"])
             }
         }
     }
 
-    /// What a failed try says about the event.
-    private enum Blame {
-        case event
-        case contention
-        /// A database that is away says nothing against the event: it is tried until the database is back.
-        case database
-
-        init(_ error: any Error) {
-            switch error {
-            case let unavailable as DataPlaneUnavailable:
-                self = unavailable.cause.code == .timeout ? .contention : .database
-            case is StaleVersion: self = .contention
-            case let error as PostgresError: self = error.isRetriable ? .contention : .event
-            default: self = .event
-            }
+    /// Says how far things are.
+    private func keepBooks() async {
+        var beats = 0
+        while !Task.isCancelled {
+            try? await Task.sleep(for: configuration.beat)
+            await streams.settle()
+            await streams.reviewGaps()
+            beats += 1
+            // Asks the broker for what it has, which is not to be had for nothing.
+            if beats % 10 == 0 { await streams.measureLag() }
+            meters.inFlight.record(queue.inFlight)
         }
     }
 
-    /// Keeps the message among the dead letters; tries until that is done, since the offset must not pass it before.
-    private func bury(_ message: KafkaMessage, reaction: String?, reason: String, attempts: Int) async -> Bool {
-        var backoff = Backoff()
-        let letter = DeadLetter.incoming(message, reaction: reaction, reason: reason, attempts: attempts)
-        while true {
+    /// Replays keys whose wait has an end: their version or their tenant may have become known.
+    private func reconsider() async {
+        while !Task.isCancelled {
             do {
-                try await deadLetters.keep(letter)
-                meters.deadLetters.increment()
-                return true
+                let parked = try await replay.deadLetters.parked()
+                meters.parked(parked)
+                for key in parked { try await reconsider(key) }
             } catch {
-                logger.warning("a dead letter could not be kept yet", metadata: ["error": "\(error)"])
+                logger.debug("parked keys are looked at later", metadata: ["error": "\(error)"])
             }
-            do {
-                try await backoff.wait()
-            } catch {
-                return false
-            }
+            try? await Task.sleep(for: configuration.reconsideration)
         }
     }
 
-    private struct Meters: Sendable {
-        let processed: Counter
-        let duplicates: Counter
-        let retries: Counter
-        let deadLetters: Counter
-
-        init(context: String) {
-            func counter(_ name: String) -> Counter {
-                Counter(label: "atrium_inbox_\(name)_total", dimensions: [("context", context)])
-            }
-            processed = counter("processed")
-            duplicates = counter("duplicates")
-            retries = counter("retries")
-            deadLetters = counter("dead_letters")
+    private func reconsider(_ key: ParkedKey) async throws {
+        switch key.next {
+        case nil:
+            // Whoever closed the last letter ended before he could let the key go.
+            _ = try await replay.deadLetters.parkedKeys.release(key.key, in: key.database)
+        case .waiting: try await release(key)
+        case .unknownVersion, .unknownTenant:
+            // A trial first: what fails still is no news, and leaves no trace.
+            let trial = try await replay.replay(.first(key.key), dryRun: true, by: "atrium")
+            if trial.first?.outcome.isThrough == true { try await release(key) }
+        case .failed, .rejected, .refused: break
         }
+    }
+
+    private func release(_ key: ParkedKey) async throws {
+        let steps = try await replay.replay(.key(key.key), by: "atrium", reason: "what it waited for is there")
+        logger.notice(
+            "events that waited were taken in",
+            metadata: [
+                "key": "\(key.key)", "tenant": "\(key.key.tenantID)", "events": "\(steps.count)",
+                "is_free": "\(steps.last?.unparked ?? false)",
+            ])
     }
 }

@@ -27,7 +27,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         var context: String?
         @Option(help: "Only this tenant, by its identifier.")
         var tenant: String?
-        @Flag(help: "The ones that were replayed as well.")
+        @Flag(help: "The ones that were replayed or discarded as well.")
         var all = false
         @Option(help: "How many of each context.")
         var limit = 100
@@ -47,9 +47,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     let letters = DeadLetters(
                         schema: module.backbone.schema, dataPlane: tools.data.plane,
                         in: tools.data.databases(of: module.backbone.schema), logger: tools.logger)
-                    for letter in try await letters.list(
-                        tenant: tenant.flatMap { TenantID($0) }, includingReplayed: all, limit: limit)
-                    {
+                    var filter = DeadLetters.Filter()
+                    filter.tenant = tenant.flatMap { TenantID($0) }
+                    filter.isOpen = all ? nil : true
+                    filter.limit = limit
+                    for letter in try await letters.list(filter) {
                         let columns: [String] = [
                             letter.id.canonical, module.context.schema, letter.failedAt.description,
                             letter.tenantID?.description ?? "-", letter.eventType ?? "-", letter.reaction ?? "-",
@@ -90,8 +92,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     context: module.backbone, subscriptions: module.subscriptions, dataPlane: tools.data.plane,
                     in: tools.data.databases(of: module.backbone.schema), producer: tools.producer, logger: tools.logger
                 )
-                for id in ids.compactMap({ UUID(uuidString: $0) }) {
-                    print("\(id.canonical)\t\(try await replay.replay(id))")
+                let selected = ids.compactMap { UUID(uuidString: $0) }
+                for step in try await replay.replay(.letters(selected), by: "\(Actor.operator)") {
+                    print("\(step.letter.id.canonical)\t\(printable("\(step.outcome)"))")
                 }
             }
         }

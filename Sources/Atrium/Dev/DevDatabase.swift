@@ -59,6 +59,15 @@ struct DevDatabase: Sendable {
         }
     }
 
+    /// The embedded broker comes up empty, which is no loss here: every context begins with its topics anew.
+    func forgetOffsets(_ modules: Modules) async throws {
+        for module in modules.loaded where !module.subscriptions.isEmpty {
+            let schema = module.context.schema
+            _ = try await run("DELETE FROM \(identifier: schema).consumed", in: Self.name)
+            _ = try await run("DELETE FROM \(identifier: schema).stream_gaps WHERE taken_at IS NULL", in: Self.name)
+        }
+    }
+
     /// The embedded broker comes up empty: has each outbox be published again from the first event on that a reaction
     /// neither took in nor gave up on. Answers how many outboxes are.
     func rewindOutboxes(_ modules: Modules) async throws -> Int {

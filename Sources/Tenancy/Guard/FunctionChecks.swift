@@ -5,15 +5,18 @@ enum FunctionChecks {
     static let all: [SQL] = [definers, known, closed, languages]
 
     /// What runs with its owner's rights because nothing else would do: what enters a tenant, what numbers events, and what
-    /// keeps an outbox's partitions, for the context's worker alone.
+    /// keeps the partitions of outbox and inbox, for the context's worker alone.
     private static let needed: SQL = """
         needed AS MATERIALIZED (
             SELECT p.*, p.oid::regproc::text AS name, coalesce(n.nspname || '_worker', '') AS worker,
-                p.proname IN ('extend_outbox', 'shorten_outbox') AS is_upkeep
+                p.proname IN ('extend_outbox', 'shorten_outbox', 'extend_inbox', 'shorten_inbox') AS is_upkeep
             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
             WHERE p.oid IN (to_regproc('platform.enter'), to_regproc('platform.number_event'))
                 OR n.nspname !~ '__' AND (
                     p.proname = 'extend_outbox' AND p.prosrc = format('SELECT platform.extend_outbox(%L, days)', n.nspname)
+                    OR p.proname = 'extend_inbox' AND p.prosrc = format('SELECT platform.extend_inbox(%L, days)', n.nspname)
+                    OR p.proname = 'shorten_inbox'
+                        AND p.prosrc = format('SELECT platform.shorten_inbox(%L, before)', n.nspname)
                     OR p.proname = 'shorten_outbox'
                         AND p.prosrc = format('SELECT platform.shorten_outbox(%L, retention)', n.nspname)))
         """

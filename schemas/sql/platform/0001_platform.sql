@@ -61,6 +61,17 @@ BEGIN
 END
 $$;
 
+-- Answers the name of a reaction, or ends the transaction where the event's key is parked: see parked_keys below.
+CREATE FUNCTION platform.unless_parked(reaction text, is_parked boolean) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF is_parked THEN
+        RAISE EXCEPTION 'the key of the event is parked' USING ERRCODE = 'AT004';
+    END IF;
+    RETURN reaction;
+END
+$$;
+
 -- Ends a reading transaction on a replica that has not come as far as the reader has already seen.
 CREATE FUNCTION platform.require_replayed(wanted pg_lsn) RETURNS void
     LANGUAGE plpgsql VOLATILE AS $$
@@ -355,6 +366,124 @@ BEGIN
 END
 $$;
 
+-- The first of the identifiers (UUIDv7) that are made at this time.
+CREATE FUNCTION platform.first_id_at(moment timestamptz) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+
+-- Makes the partitions of an inbox for yesterday, today and the days to come that are missing, by the time that
+-- identifiers of events begin with; answers how many it made. As with the outbox, a day that has rows in the default
+-- partition already stays there.
+CREATE FUNCTION platform.extend_inbox(context text, days int) RETURNS int
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    day date;
+    part text;
+    made int := 0;
+BEGIN
+    FOR day IN SELECT d::date FROM generate_series(current_date - 1, current_date + days, interval '1 day') AS d LOOP
+        part := 'inbox_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        EXECUTE format('LOCK TABLE %I.inbox IN SHARE UPDATE EXCLUSIVE MODE', context);
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE %1$I.%2$I (LIKE %1$I.inbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
+                context, part);
+            EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
+            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+            EXECUTE format(
+                'ALTER TABLE %1$I.inbox ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)', context, part,
+                platform.first_id_at(day::timestamptz), platform.first_id_at((day + 1)::timestamptz));
+            made := made + 1;
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- Drops the oldest partition of an inbox that ends before the moment, or deletes what the default partition holds of
+-- events taken in before it; answers its name, or NULL where nothing is as old. Whoever calls it knows that none of these
+-- events can come again.
+CREATE FUNCTION platform.shorten_inbox(context text, before timestamptz) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    part text;
+    deleted bigint;
+BEGIN
+    SELECT c.relname INTO part FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = format('%I.inbox', context)::regclass AND c.relname ~ '^inbox_[0-9]{8}$'
+        AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= before
+    ORDER BY c.relname LIMIT 1;
+    IF part IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %I.%I', context, part);
+        RETURN part;
+    END IF;
+    IF pg_relation_size(format('%I.inbox_default', context)::regclass) = 0 THEN
+        RETURN NULL;
+    END IF;
+    -- The owner itself is held to row security otherwise, and would see no row.
+    EXECUTE format('ALTER TABLE %I.inbox_default NO FORCE ROW LEVEL SECURITY', context);
+    EXECUTE format('DELETE FROM %I.inbox_default WHERE processed_at < $1', context) USING before;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    EXECUTE format('ALTER TABLE %I.inbox_default FORCE ROW LEVEL SECURITY', context);
+    RETURN CASE WHEN deleted > 0 THEN 'inbox_default' END;
+END
+$$;
+
+-- A context's inbox, and what keeps it.
+CREATE FUNCTION platform.create_inbox(context text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    worker text := context || '_worker';
+    keeper text;
+BEGIN
+    -- One row for each event that a reaction has taken effect for, in partitions by the time of the event's identifier.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.inbox (
+            tenant_id uuid NOT NULL,
+            event_id uuid NOT NULL,
+            reaction text NOT NULL,
+            processed_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT inbox_pkey PRIMARY KEY (tenant_id, event_id, reaction)
+        ) PARTITION BY RANGE (event_id)$sql$, context);
+    PERFORM platform.protect(format('%I.inbox', context)::regclass, 'SELECT, INSERT');
+    -- A discarded event has a row as well, so that it never takes effect when it comes again.
+    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, INSERT, DELETE');
+    EXECUTE format('CREATE TABLE %1$I.inbox_default PARTITION OF %1$I.inbox DEFAULT', context);
+    EXECUTE format('ALTER TABLE %I.inbox_default ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.inbox_default FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.extend_inbox(context, 3);
+
+    -- What was seen of the sources' outboxes: at this time, nothing in them had been recorded before that.
+    -- Used in the control plane's database.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.inbox_horizons (
+            observed_at timestamptz PRIMARY KEY,
+            recorded_before timestamptz NOT NULL
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.inbox_horizons ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.inbox_horizons FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.inbox_horizons', context)::regclass, worker, 'SELECT, INSERT, DELETE');
+
+    -- As with the outbox.
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.extend_inbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.extend_inbox(%1$L, days)$call$ $sql$, context);
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.shorten_inbox(before timestamptz) RETURNS text LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.shorten_inbox(%1$L, before)$call$ $sql$, context);
+    FOREACH keeper IN ARRAY ARRAY['extend_inbox', 'shorten_inbox'] LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I FROM PUBLIC', context, keeper);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO %I', context, keeper, worker);
+    END LOOP;
+END
+$$;
+
 -- What a context's role may write of an event; place, time and order are not its to say.
 CREATE FUNCTION platform.outbox_rights() RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -362,7 +491,7 @@ CREATE FUNCTION platform.outbox_rights() RETURNS text
         'causation_id, traceparent, payload, fact_id, extensions)';
 
 -- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
--- its outbox, inbox, dead letters and receipts. Tenants with schemas of their own share those: see the decisions.
+-- its outbox, inbox, dead letters with what belongs to them, and receipts. Tenants with schemas of their own share those: see the decisions.
 CREATE FUNCTION platform.create_context() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     schema_name text := current_schema();
@@ -384,24 +513,20 @@ BEGIN
 
     PERFORM platform.create_outbox(context);
 
-    -- One row for each event that a reaction has taken effect for.
-    EXECUTE format($sql$
-        CREATE TABLE %1$I.inbox (
-            tenant_id uuid NOT NULL,
-            event_id uuid NOT NULL,
-            reaction text NOT NULL,
-            processed_at timestamptz NOT NULL DEFAULT now(),
-            CONSTRAINT inbox_pkey PRIMARY KEY (tenant_id, event_id, reaction)
-        )$sql$, context);
-    PERFORM platform.protect(format('%I.inbox', context)::regclass, 'SELECT, INSERT');
-    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, DELETE');
+    PERFORM platform.create_inbox(context);
 
     -- Messages that could not be taken in or sent; the tenant is unknown where the message did not say.
     EXECUTE format($sql$
         CREATE TABLE %1$I.dead_letters (
             id uuid PRIMARY KEY,
+            -- The order in which letters of one key are replayed.
+            place bigint GENERATED ALWAYS AS IDENTITY,
+            -- Whether it has nothing to do with the other events of its key, which do not wait for it.
+            is_alone boolean NOT NULL,
             tenant_id uuid,
             direction text NOT NULL CHECK (direction IN ('incoming', 'outgoing')),
+            kind text NOT NULL CHECK (
+                kind IN ('failed', 'rejected', 'waiting', 'unknown_version', 'unknown_tenant', 'refused')),
             reaction text,
             topic text NOT NULL,
             partition int,
@@ -411,20 +536,111 @@ BEGIN
             header_names text[] NOT NULL,
             header_values bytea[] NOT NULL,
             event_id text,
+            -- What the inbox knows the event by, where it can be read.
+            fact_id uuid,
             event_type text,
             reason text NOT NULL,
             attempts int NOT NULL,
             failed_at timestamptz NOT NULL DEFAULT now(),
-            replayed_at timestamptz,
+            resolved_at timestamptz,
+            resolution text CHECK (resolution IN ('replayed', 'discarded')),
+            resolved_by text,
+            resolution_reason text,
             -- Of the message's key, value and headers: offsets begin anew when a topic is made anew.
             digest bytea NOT NULL,
             -- One dead letter for one failure, however often the message is read again.
-            CONSTRAINT dead_letters_once UNIQUE NULLS NOT DISTINCT (digest, topic, partition, "offset", reaction)
+            CONSTRAINT dead_letters_once UNIQUE NULLS NOT DISTINCT (digest, topic, partition, "offset", reaction),
+            CONSTRAINT dead_letters_resolved CHECK (
+                (resolved_at IS NULL) = (resolution IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
         )$sql$, context);
+    EXECUTE format(
+        'CREATE INDEX dead_letters_open ON %I.dead_letters (tenant_id, topic, key, place) WHERE resolved_at IS NULL AND NOT is_alone',
+        context);
     EXECUTE format('ALTER TABLE %I.dead_letters ENABLE ROW LEVEL SECURITY', context);
     EXECUTE format('ALTER TABLE %I.dead_letters FORCE ROW LEVEL SECURITY', context);
     PERFORM platform.open_across_tenants(
         format('%I.dead_letters', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
+
+    -- Keys of a topic, aggregates that is, whose events wait among the dead letters until the first of them gets through.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.parked_keys (
+            tenant_id uuid NOT NULL,
+            topic text NOT NULL,
+            key bytea NOT NULL,
+            -- Of the letter that the others wait behind.
+            kind text NOT NULL CHECK (kind IN ('failed', 'rejected', 'unknown_version', 'unknown_tenant')),
+            reaction text,
+            reason text NOT NULL,
+            since timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT parked_keys_pkey PRIMARY KEY (tenant_id, topic, key)
+        )$sql$, context);
+    PERFORM platform.protect(format('%I.parked_keys', context)::regclass, 'SELECT');
+    PERFORM platform.open_across_tenants(
+        format('%I.parked_keys', context)::regclass, worker, 'SELECT, INSERT, UPDATE, DELETE');
+
+    -- What operators did about events, who it was and why. Never changed.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.operator_actions (
+            id uuid PRIMARY KEY,
+            tenant_id uuid,
+            at timestamptz NOT NULL DEFAULT now(),
+            actor text NOT NULL,
+            action text NOT NULL,
+            subject text NOT NULL,
+            reason text,
+            outcome text NOT NULL
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.operator_actions ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.operator_actions FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(format('%I.operator_actions', context)::regclass, worker, 'SELECT, INSERT');
+
+    -- How far each partition of a topic has been taken in, by the context's own word: the broker can forget its own.
+    -- Used in the control plane's database.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.consumed (
+            topic text NOT NULL,
+            partition int NOT NULL,
+            next_offset bigint NOT NULL CHECK (next_offset >= 0),
+            at timestamptz NOT NULL DEFAULT now(),
+            -- The broker's time of the last message.
+            recorded_at timestamptz,
+            CONSTRAINT consumed_pkey PRIMARY KEY (topic, partition)
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.consumed ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.consumed FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.consumed', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
+
+    -- Spans of a partition that the broker lost before they were taken in. Nothing is read from the partition until
+    -- somebody says where to go on from, having had the span published again.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.stream_gaps (
+            id uuid PRIMARY KEY,
+            topic text NOT NULL,
+            partition int NOT NULL,
+            -- The next offset that was to be read; NULL where that is not known.
+            expected bigint,
+            -- What the broker has: its first offset, and the one that the next message will get.
+            first_there bigint NOT NULL,
+            end_there bigint NOT NULL,
+            cause text NOT NULL,
+            -- The broker's time of the last message that was taken in.
+            taken_in_until timestamptz,
+            found_at timestamptz NOT NULL DEFAULT now(),
+            resume_offset bigint,
+            resolved_at timestamptz,
+            resolved_by text,
+            -- When reading went on.
+            taken_at timestamptz,
+            CONSTRAINT stream_gaps_resolved CHECK (
+                (resolved_at IS NULL) = (resume_offset IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
+        )$sql$, context);
+    EXECUTE format(
+        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE taken_at IS NULL', context);
+    EXECUTE format('ALTER TABLE %I.stream_gaps ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.stream_gaps FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.stream_gaps', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
 
     -- Answers to commands that carried an Idempotency-Key.
     EXECUTE format($sql$
@@ -448,4 +664,5 @@ $$;
 -- For migrations alone.
 REVOKE EXECUTE ON FUNCTION platform.protect, platform.open_across_tenants, platform.create_context,
     platform.create_outbox, platform.extend_outbox, platform.shorten_outbox, platform.number_event,
-    platform.outbox_rights FROM PUBLIC;
+    platform.outbox_rights, platform.create_inbox, platform.extend_inbox, platform.shorten_inbox,
+    platform.first_id_at FROM PUBLIC;
