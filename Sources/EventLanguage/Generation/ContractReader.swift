@@ -12,7 +12,7 @@ struct ContractReader {
         "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
     ]
     private static let annotations: Set<String> = [
-        "title", "description", "examples", "default", "$comment", "x-swift-type", "x-known-values",
+        "title", "description", "examples", "default", "$comment", "x-swift-type", "x-known-values", "x-removed",
     ]
     private static let rootAnnotations: Set<String> = ["$schema", "$id", "x-deprecated", "x-changes"]
 
