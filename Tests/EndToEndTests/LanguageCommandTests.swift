@@ -3,8 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("atrium schemas", .showsPrograms)
-struct SchemasCommandTests {
+@Suite("atrium schemas generate and catalogue", .showsPrograms)
+struct LanguageCommandTests {
     private static func run(_ arguments: [String], in folder: String) async throws -> (
         exit: ProgramExit, output: String
     ) {
