@@ -12,6 +12,10 @@ enum CloudEventHeader {
     static let tenant = "ce_tenantid"
     static let correlation = "ce_correlationid"
     static let causation = "ce_causationid"
+    /// The same for all versions that one fact is told in.
+    static let fact = "ce_factid"
+    /// The other types that the same fact is told as, with commas between.
+    static let alsoAs = "ce_alsoas"
     /// Reads that bring it show what the event tells of: see `Atrium-Consistency` in the HTTP interface.
     static let consistency = "ce_consistency"
     /// W3C Trace Context of this hop; not a CloudEvents attribute, so without the prefix.

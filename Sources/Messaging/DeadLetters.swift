@@ -1,17 +1,18 @@
+import Failpoints
 package import Foundation
-import Kafka
 package import Kernel
 package import Logging
 import Postgres
 package import Tenancy
 
-/// The messages that one context gave up on.
+/// The messages that one context gave up on, and those that wait behind them.
 package struct DeadLetters: Sendable {
     package let schema: String
-    private let dataPlane: DataPlane
-    private let role: CrossTenantRole
-    private let databases: @Sendable () async throws -> [DatabaseID]
-    private let logger: Logger
+    let dataPlane: DataPlane
+    let role: CrossTenantRole
+    let databases: @Sendable () async throws -> [DatabaseID]
+    let logger: Logger
+    let parkedKeys: ParkedKeys
 
     /// - Parameter databases: where dead letters are looked for.
     package init(
@@ -23,29 +24,61 @@ package struct DeadLetters: Sendable {
         self.dataPlane = dataPlane
         self.logger = logger
         role = .worker(schema)
+        parkedKeys = ParkedKeys(schema: schema, dataPlane: dataPlane, logger: logger)
     }
 
-    /// Keeps the letter beside its tenant's data, or with the control plane where its tenant is unknown.
-    func keep(_ letter: DeadLetter) async throws {
+    // MARK: Keeping
+
+    enum Kept: Hashable {
+        /// The letter is kept and its key parked.
+        case parked
+        /// The letter is kept by itself: it names no aggregate.
+        case alone
+        case known
+    }
+
+    /// Keeps a letter beside its tenant's data, or with the control plane where its tenant is unknown, and parks its key
+    /// where it has one.
+    func keep(_ letter: DeadLetter) async throws -> Kept {
         let database = try await home(of: letter.tenantID)
-        let isNew = try await dataPlane.crossTenant(
-            in: database, as: role, reason: .once("keep a dead letter"), logger: logger
-        ) { try await !$0.rowsWriting(letter.insertion(into: schema)).isEmpty }
-        guard isNew else { return }
+        var kept = Kept.alone
+        try await Failpoint.reach("park.before-commit")
+        if let key = letter.eventKey {
+            guard try await parkedKeys.park(letter, key, in: database) == .parked else { return .known }
+            kept = .parked
+        } else {
+            let isNew = try await dataPlane.crossTenant(
+                in: database, as: role, reason: .once("keep a dead letter"), logger: logger
+            ) { try await !$0.rowsWriting(letter.insertion(into: schema)).isEmpty }
+            guard isNew else { return .known }
+        }
+        try await Failpoint.reach("park.after-commit")
+        tell(of: letter, kept)
+        return kept
+    }
+
+    /// Adds a letter behind the others of its key; false where the key is not parked (any more).
+    func append(_ letter: DeadLetter, to key: EventKey) async throws -> Bool {
+        try await parkedKeys.append(letter, to: key, in: try await home(of: key.tenantID))
+    }
+
+    private func tell(of letter: DeadLetter, _ kept: Kept) {
         var metadata: Logger.Metadata = [
             "topic": "\(letter.topic)", "event": "\(letter.eventID ?? "?")", "event_type": "\(letter.eventType ?? "?")",
-            "reason": "\(letter.reason)",
+            "kind": "\(letter.kind.rawValue)", "reason": "\(letter.reason)",
         ]
         if let tenant = letter.tenantID { metadata["tenant"] = "\(tenant)" }
         if let correlation = letter.headers.text(CloudEventHeader.correlation).flatMap({ CorrelationID($0) }) {
             metadata["correlation"] = "\(correlation)"
         }
         if let reaction = letter.reaction { metadata["reaction"] = "\(reaction)" }
-        logger.error("message set aside as a dead letter", metadata: metadata)
+        logger.error(
+            kept == .parked ? "message set aside; the events behind it wait" : "message set aside as a dead letter",
+            metadata: metadata)
     }
 
-    private func home(of tenant: TenantID?) async throws -> DatabaseID {
-        guard let tenant else { return dataPlane.fleet.control }
+    func home(of tenant: TenantID?) async throws -> DatabaseID {
+        guard let tenant, role.schema != "control" else { return dataPlane.fleet.control }
         do {
             return try await dataPlane.residence(of: tenant).placement.database
         } catch is UnknownTenant {
@@ -53,41 +86,91 @@ package struct DeadLetters: Sendable {
         }
     }
 
-    /// Oldest first; the ones that were replayed only where asked for.
-    package func list(tenant: TenantID? = nil, includingReplayed: Bool = false, limit: Int = 100) async throws
-        -> [DeadLetter]
-    {
+    // MARK: Looking
+
+    package struct Filter: Sendable {
+        package var tenant: TenantID?
+        package var kind: DeadLetter.Kind?
+        package var type: String?
+        package var topic: String?
+        package var key: [UInt8]?
+        package var reaction: String?
+        /// Nil shows those that are open and those that are not.
+        package var isOpen: Bool? = true
+        /// The last letter of the page before.
+        package var after: UUID?
+        package var limit = 100
+
+        package init() {}
+    }
+
+    /// In the order in which they came to lie here, as far as clocks agree.
+    package func list(_ filter: Filter = Filter()) async throws -> [DeadLetter] {
         var letters: [DeadLetter] = []
         for database in try await databases() {
             letters += try await select(
                 """
-                WHERE (\(includingReplayed) OR replayed_at IS NULL) AND (\(tenant)::uuid IS NULL OR tenant_id = \(tenant))
-                ORDER BY failed_at, id LIMIT \(limit)
-                """, in: database)
+                WHERE (\(filter.isOpen)::boolean IS NULL OR (resolved_at IS NULL) = \(filter.isOpen))
+                    AND (\(filter.tenant)::uuid IS NULL OR tenant_id = \(filter.tenant))
+                    AND (\(filter.kind?.rawValue)::text IS NULL OR kind = \(filter.kind?.rawValue))
+                    AND (\(filter.type)::text IS NULL OR event_type = \(filter.type))
+                    AND (\(filter.topic)::text IS NULL OR topic = \(filter.topic))
+                    AND (\(filter.key)::bytea IS NULL OR key = \(filter.key))
+                    AND (\(filter.reaction)::text IS NULL OR reaction = \(filter.reaction))
+                    AND (\(filter.after)::uuid IS NULL OR id > \(filter.after))
+                ORDER BY id LIMIT \(filter.limit)
+                """, in: database
+            ).map(\.letter)
         }
-        return Array(letters.sorted { $0.failedAt < $1.failedAt }.prefix(limit))
+        // As PostgreSQL orders them, which is by their bytes: identifiers begin with their time.
+        return Array(letters.sorted { EventID($0.id) < EventID($1.id) }.prefix(filter.limit))
     }
 
-    package func find(_ id: UUID) async throws -> (letter: DeadLetter, database: DatabaseID)? {
+    package func show(_ id: UUID) async throws -> DeadLetter? {
+        try await find(id)?.letter
+    }
+
+    /// Keys whose events wait, oldest first.
+    package func parked(tenant: TenantID? = nil, limit: Int = 1000) async throws -> [ParkedKey] {
+        var keys: [ParkedKey] = []
         for database in try await databases() {
-            if let letter = try await select("WHERE id = \(id)", in: database).first { return (letter, database) }
+            keys += try await parkedKeys.list(tenant: tenant, limit: limit, in: database)
+        }
+        return Array(keys.sorted { $0.since < $1.since }.prefix(limit))
+    }
+
+    struct Located: Sendable {
+        let letter: DeadLetter
+        let database: DatabaseID
+    }
+
+    func find(_ id: UUID) async throws -> Located? {
+        for database in try await databases() {
+            if let found = try await select("WHERE id = \(id)", in: database).first { return found }
         }
         return nil
     }
 
-    private func select(_ condition: SQL, in database: DatabaseID) async throws -> [DeadLetter] {
+    /// The open letters of a key, in the order in which they are replayed.
+    func open(_ key: EventKey, limit: Int = 1000) async throws -> [Located] {
+        var found: [Located] = []
+        for database in try await databases() {
+            found += try await select(
+                """
+                WHERE tenant_id = \(key.tenantID) AND topic = \(key.topic) AND key = \(key.key)
+                    AND resolved_at IS NULL AND NOT is_alone ORDER BY place LIMIT \(limit)
+                """, in: database)
+        }
+        // Only one whose tenant was unknown for a while has letters in two databases, the older ones with the control plane.
+        return found.filter { $0.database == dataPlane.fleet.control }
+            + found.filter { $0.database != dataPlane.fleet.control }
+    }
+
+    private func select(_ condition: SQL, in database: DatabaseID) async throws -> [Located] {
         try await dataPlane.crossTenant(
             in: database, as: role, reason: .once("read dead letters"), logger: logger
         ) {
             try await $0.rows("SELECT \(DeadLetter.columns) FROM \(unsafeSQL: schema).dead_letters \(condition)")
-        }.map { try DeadLetter($0) }
-    }
-
-    func markReplayed(_ id: UUID, in database: DatabaseID) async throws {
-        try await dataPlane.crossTenant(
-            in: database, as: role, reason: .once("mark a dead letter as replayed"), logger: logger
-        ) {
-            $0.enqueue("UPDATE \(unsafeSQL: schema).dead_letters SET replayed_at = now() WHERE id = \(id)")
-        }
+        }.map { Located(letter: try DeadLetter($0), database: database) }
     }
 }

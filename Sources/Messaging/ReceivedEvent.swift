@@ -3,9 +3,13 @@ package import Kafka
 package import Kernel
 package import Tenancy
 
-/// A CloudEvent of the Kafka binding's binary mode, checked as far as its envelope goes.
+/// A CloudEvent of the Kafka binding, in either mode, checked as far as its envelope goes.
 package struct ReceivedEvent: Sendable {
     package let id: EventID
+    /// What the inbox knows it by: the same for all versions that one fact is told in.
+    package let factID: EventID
+    /// The other types that the same fact is told as.
+    package let alsoAs: [String]
     package let source: String
     package let type: String
     package let time: Timestamp
@@ -20,39 +24,51 @@ package struct ReceivedEvent: Sendable {
     }
 
     init(headers: [KafkaHeader], value: [UInt8]?) throws(Rejection) {
-        let headers = try Headers(headers)
-        guard headers.values[CloudEventHeader.specVersion] != nil else {
-            throw Rejection("not a CloudEvent: the header ce_specversion is missing")
+        try self.init(EventAttributes(headers: headers, value: value))
+    }
+
+    init(_ attributes: EventAttributes) throws(Rejection) {
+        if let mistake = attributes.mistakes[""] { throw Rejection(mistake) }
+        func text(_ name: String) throws(Rejection) -> String {
+            if let mistake = attributes.mistakes[name] { throw Rejection(mistake) }
+            guard let value = attributes.readable(name) else {
+                throw Rejection("\(attributes.label(name)) is missing")
+            }
+            return value
         }
-        let version = try headers.required(CloudEventHeader.specVersion)
-        guard version == "1.0" else { throw Rejection("ce_specversion is not 1.0") }
-        id = try headers.identifier(CloudEventHeader.id)
-        source = try headers.required(CloudEventHeader.source)
-        type = try headers.required(CloudEventHeader.type)
-        guard let time = Timestamp(try headers.required(CloudEventHeader.time)) else {
-            throw Rejection("ce_time is not an RFC 3339 time")
+        func identifier<Kind>(_ name: String) throws(Rejection) -> Identifier<Kind> {
+            guard let value = Identifier<Kind>(try text(name)) else {
+                throw Rejection("\(attributes.label(name)) is not a UUID")
+            }
+            return value
+        }
+        func isThere(_ name: String) -> Bool { attributes.values[name] != nil || attributes.mistakes[name] != nil }
+
+        guard isThere("specversion") else {
+            throw Rejection("not a CloudEvent: \(attributes.label("specversion")) is missing")
+        }
+        guard try text("specversion") == "1.0" else { throw Rejection("\(attributes.label("specversion")) is not 1.0") }
+        id = try identifier("id")
+        source = try text("source")
+        type = try text("type")
+        guard let time = Timestamp(try text("time")) else {
+            throw Rejection("\(attributes.label("time")) is not an RFC 3339 time")
         }
         self.time = time
-        tenantID = try headers.identifier(CloudEventHeader.tenant)
-        let correlationID: CorrelationID = try headers.identifier(CloudEventHeader.correlation)
-        var causation: EventID?
-        if headers.values[CloudEventHeader.causation] != nil {
-            causation = try headers.identifier(CloudEventHeader.causation)
-        }
+        tenantID = try identifier("tenantid")
+        let correlationID: CorrelationID = try identifier("correlationid")
+        let causation: EventID? = isThere("causationid") ? try identifier("causationid") : nil
         // A trace that is missing or malformed starts anew, as W3C Trace Context asks; it is no reason to lose the event.
-        let trace = headers.values[CloudEventHeader.trace].flatMap { TraceParent($0) } ?? .random()
+        let trace = attributes.trace.flatMap { TraceParent($0) } ?? .random()
         correlation = Correlation(id: correlationID, causation: causation, trace: trace)
-        need =
-            headers.values[CloudEventHeader.consistency].flatMap { ConsistencyToken($0) }.map { .atLeast($0) }
-            ?? .latest
-        if let type = headers.values[CloudEventHeader.contentType] {
-            let media = type.prefix { $0 != ";" }.lowercased()
-            guard media == "application/json" || media.hasSuffix("+json") else {
-                throw Rejection("content-type is not JSON")
-            }
-        }
-        guard let value, !value.isEmpty else { throw Rejection("the event has no data") }
-        data = value
+        factID = isThere("factid") ? try identifier("factid") : id
+        alsoAs = isThere("alsoas") ? try text("alsoas").split(separator: ",").map { String($0.trimming(" ")) } : []
+        need = attributes.readable("consistency").flatMap { ConsistencyToken($0) }.map { .atLeast($0) } ?? .latest
+        // What is wrong with other attributes that we know makes the whole envelope doubtful.
+        if let other = attributes.mistakes.sorted(by: { $0.key < $1.key }).first { throw Rejection(other.value) }
+        try attributes.checkDataIsJSON()
+        guard let data = attributes.data, !data.isEmpty else { throw Rejection("the event has no data") }
+        self.data = withoutMark(data)
     }
 
     /// Reads the data as the contract of its type, and holds it to the envelope's tenant.
@@ -96,37 +112,11 @@ package struct Rejection: Error, Hashable, CustomStringConvertible {
     package var description: String { reason }
 }
 
-private struct Headers {
-    let values: [String: String]
-
-    init(_ headers: [KafkaHeader]) throws(Rejection) {
-        var values: [String: String] = [:]
-        for header in headers where header.name.hasPrefix("ce_") || Self.plain.contains(header.name.lowercased()) {
-            let name = header.name.lowercased()
-            guard let bytes = header.value, let text = String(validating: bytes, as: UTF8.self) else {
-                throw Rejection("the header \(name) is not UTF-8 text")
-            }
-            guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
-                throw Rejection("the header \(name) has control characters")
-            }
-            guard values.updateValue(text, forKey: name) == nil else {
-                throw Rejection("the header \(name) is there twice")
-            }
-        }
-        self.values = values
-    }
-
-    private static let plain: Set<String> = [CloudEventHeader.trace, CloudEventHeader.contentType]
-
-    func required(_ name: String) throws(Rejection) -> String {
-        guard let value = values[name], !value.isEmpty else { throw Rejection("the header \(name) is missing") }
-        return value
-    }
-
-    func identifier<Kind>(_ name: String) throws(Rejection) -> Identifier<Kind> {
-        guard let value = Identifier<Kind>(try required(name)) else {
-            throw Rejection("the header \(name) is not a UUID")
-        }
-        return value
+extension Substring {
+    fileprivate func trimming(_ character: Character) -> Substring {
+        var rest = self
+        while rest.first == character { rest.removeFirst() }
+        while rest.last == character { rest.removeLast() }
+        return rest
     }
 }

@@ -8,30 +8,72 @@ package struct IncomingEvent<Payload: IntegrationEvent>: Sendable {
     package let payload: Payload
 }
 
-/// One event type of another context, and what it sets off in this one.
+/// One fact of another context, and what it sets off in this one.
 package struct Subscription: Sendable {
     /// Names the reaction in the inbox and in logs: it never changes once deployed, or the past would happen again.
     package let reaction: String
+    /// The version that the reaction is written for.
     package let eventType: String
     package let topic: String
     /// The only source that the event may name.
     let source: String
+    /// The type without its version.
+    package let fact: String
+    /// The versions of the fact that can be read as what the reaction is written for.
+    package let versions: Set<Int>
     let react: @Sendable (ReceivedEvent, TenantTransaction) async throws -> Void
 
     /// The reaction runs inside the inbox's transaction: once for each event, however often the event arrives.
     ///
     /// It may run again when its transaction fails. A `Rejection` sends the event to the dead letters at once, any
-    /// other error is retried first.
+    /// other error is retried first; either way the later events of its key wait behind it.
     package static func on<Payload: IntegrationEvent>(
         _ type: Payload.Type, named reaction: String,
         _ react: @escaping @Sendable (IncomingEvent<Payload>, TenantTransaction) async throws -> Void
     ) -> Subscription {
         let context = Payload.type.prefix { $0 != "." }
+        let own = FactType(Payload.type)
         return Subscription(
-            reaction: reaction, eventType: Payload.type, topic: Payload.topic, source: eventSource(of: String(context))
+            reaction: reaction, eventType: Payload.type, topic: Payload.topic, source: eventSource(of: String(context)),
+            fact: own?.fact ?? Payload.type, versions: own.map { [$0.version] } ?? []
         ) { event, transaction in
             let payload = try event.payload(as: type)
             try await react(IncomingEvent(id: event.id, time: event.time, payload: payload), transaction)
         }
+    }
+
+    /// What is to be done about a fact that has come in this version.
+    enum Reading: Hashable {
+        case readable
+        /// It comes in a version that can be read as well.
+        case comesOtherwise
+        case unknown
+    }
+
+    func reading(of type: String, alsoAs others: [String]) -> Reading {
+        if reads(type) { return .readable }
+        return others.contains(where: reads) ? .comesOtherwise : .unknown
+    }
+
+    private func reads(_ type: String) -> Bool {
+        if type == eventType { return true }
+        guard let type = FactType(type) else { return false }
+        return type.fact == fact && versions.contains(type.version)
+    }
+}
+
+/// The subscriptions of one context, found by what arrives.
+struct SubscriptionTable: Sendable {
+    let all: [Subscription]
+    private let byFact: [String: [Subscription]]
+
+    init(_ all: [Subscription]) {
+        self.all = all
+        byFact = Dictionary(grouping: all, by: \.fact)
+    }
+
+    /// Those to the fact that an event of this type tells, whatever its version; in the order they were declared.
+    func to(_ type: String) -> [Subscription] {
+        byFact[FactType(type)?.fact ?? type] ?? []
     }
 }

@@ -13,78 +13,21 @@ import Testing
 
 @Suite("A reaction")
 struct ReactionTests {
-    /// Counts what took effect as the database saw it: one receipt a time, in the transaction of the inbox.
-    private static func subscription(
-        named name: String = "CountThing", _ body: @escaping @Sendable (ThingHappenedV1) async throws -> Void = { _ in }
-    ) -> Subscription {
-        .on(ThingHappenedV1.self, named: name) { event, transaction in
-            try await body(event.payload)
-            transaction.enqueue(
-                CommandReceipt(
-                    key: "\(name)-\(event.payload.number)-\(UUID())", fingerprint: [], status: 200, headers: [],
-                    body: []), in: "billing")
-        }
-    }
-
-    private static func effects(_ backbone: Backbone) async throws -> Int {
-        Int(try await backbone.plane.asSuperuser("SELECT count(*) FROM billing.receipts")[0].decode(Int64.self))
-    }
-
-    private static func consuming(
-        _ backbone: Backbone, _ subscriptions: [Subscription], _ body: @Sendable () async throws -> Void
-    ) async throws {
-        let consumer = try KafkaConsumer(
-            backbone.kafka, group: "atrium.billing", topics: [ThingHappenedV1.topic], logger: .silent)
-        let reactions = ReactionConsumer(
-            context: Backbone.billing, subscriptions: subscriptions, consumer: consumer,
-            dataPlane: backbone.plane.dataPlane, logger: .silent)
-        try await backbone.running([consumer, reactions], body)
-    }
-
-    private static func send(_ backbone: Backbone, _ records: [KafkaRecord]) async throws {
-        let producer = try backbone.producer()
-        for result in await producer.produce(records) { _ = try result.get() }
-        await producer.close()
-    }
-
-    private static func record(
-        _ number: Int, tenant: TenantID, id: EventID = IdentifierSource.system.next(),
-        headers changes: [String: String?] = [:],
-        value: String? = nil
-    ) -> KafkaRecord {
-        var headers = ReceivedEventTests.headers
-        headers["ce_type"] = ThingHappenedV1.type
-        headers["ce_id"] = id.description
-        headers["ce_tenantid"] = tenant.description
-        for (name, value) in changes { headers[name] = value }
-        return KafkaRecord(
-            topic: ThingHappenedV1.topic, key: Array("k".utf8),
-            value: Array((value ?? #"{"number":\#(number),"tenantId":"\#(tenant)"}"#).utf8),
-            headers: headers.map { KafkaHeader(name: $0, value: Array($1.utf8)) })
-    }
-
-    private static func letters(_ backbone: Backbone) async throws -> [DeadLetter] {
-        try await DeadLetters(
-            schema: "billing", dataPlane: backbone.plane.dataPlane, in: { backbone.plane.homes.databases },
-            logger: .silent
-        ).list()
-    }
-
     @Test("takes effect once for an event that arrives five times")
     func duplicates() async throws {
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
-            let repeated = Self.record(1, tenant: tenant)
-            try await Self.send(
-                backbone, Array(repeating: repeated, count: 5) + [Self.record(2, tenant: tenant)])
+            let repeated = Reactions.record(1, tenant: tenant)
+            try await Reactions.send(
+                backbone, Array(repeating: repeated, count: 5) + [Reactions.record(2, tenant: tenant)])
             let last = Mutex(false)
-            let counting = Self.subscription { event in if event.number == 2 { last.withLock { $0 = true } } }
-            try await Self.consuming(backbone, [counting]) {
-                try await Waiting.until("the last event was processed") { try await Self.effects(backbone) == 2 }
+            let counting = Reactions.subscription { event in if event.number == 2 { last.withLock { $0 = true } } }
+            try await Reactions.consuming(backbone, [counting]) {
+                try await Waiting.until("the last event was processed") { try await Reactions.effects(backbone) == 2 }
             }
             #expect(last.withLock { $0 })
-            #expect(try await Self.effects(backbone) == 2)
-            #expect(try await Self.letters(backbone).isEmpty)
+            #expect(try await Reactions.effects(backbone) == 2)
+            #expect(try await Reactions.letters(backbone).isEmpty)
         }
     }
 
@@ -92,12 +35,14 @@ struct ReactionTests {
     func twoReactions() async throws {
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
-            let repeated = Self.record(1, tenant: tenant)
-            try await Self.send(backbone, [repeated, repeated])
-            try await Self.consuming(backbone, [Self.subscription(named: "A"), Self.subscription(named: "B")]) {
-                try await Waiting.until("both took effect") { try await Self.effects(backbone) == 2 }
+            let repeated = Reactions.record(1, tenant: tenant)
+            try await Reactions.send(backbone, [repeated, repeated])
+            try await Reactions.consuming(
+                backbone, [Reactions.subscription(named: "A"), Reactions.subscription(named: "B")]
+            ) {
+                try await Waiting.until("both took effect") { try await Reactions.effects(backbone) == 2 }
             }
-            #expect(try await Self.effects(backbone) == 2)
+            #expect(try await Reactions.effects(backbone) == 2)
         }
     }
 
@@ -106,13 +51,13 @@ struct ReactionTests {
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
             let id: EventID = IdentifierSource.system.next()
-            try await Self.send(backbone, [Self.record(1, tenant: tenant, id: id)])
+            try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant, id: id)])
             let seen = Mutex<TenantContext?>(nil)
             let looking = Subscription.on(ThingHappenedV1.self, named: "Look") { _, transaction in
                 let context = transaction.tenant
                 seen.withLock { $0 = context }
             }
-            try await Self.consuming(backbone, [looking]) {
+            try await Reactions.consuming(backbone, [looking]) {
                 try await Waiting.until("the event was seen") { seen.withLock { $0 != nil } }
             }
             let context = try #require(seen.withLock { $0 })
@@ -129,26 +74,26 @@ struct ReactionTests {
             let (a, b): (TenantID, TenantID) = (IdentifierSource.system.next(), IdentifierSource.system.next())
             let bad: [(KafkaRecord, String)] = [
                 (KafkaRecord(topic: ThingHappenedV1.topic, value: Array("hello".utf8)), "not a CloudEvent"),
-                (Self.record(1, tenant: a, headers: ["ce_tenantid": nil]), "ce_tenantid is missing"),
-                (Self.record(1, tenant: a, headers: ["ce_tenantid": b.description]), "names another tenant"),
-                (Self.record(1, tenant: a, headers: ["ce_id": "\u{0}"]), "control characters"),
-                (Self.record(1, tenant: a, headers: ["ce_source": "/elsewhere"]), "comes from /atrium/orders"),
-                (Self.record(1, tenant: a, headers: ["ce_id": String(repeating: "x", count: 9000)]), "not a UUID"),
-                (Self.record(1, tenant: a, value: "{"), "the data is not a orders.thing.happened.v1"),
-                (Self.record(1, tenant: a, value: #"{"tenantId":"\#(a)"}"#), "number is missing"),
+                (Reactions.record(1, tenant: a, headers: ["ce_tenantid": nil]), "ce_tenantid is missing"),
+                (Reactions.record(1, tenant: a, headers: ["ce_tenantid": b.description]), "names another tenant"),
+                (Reactions.record(1, tenant: a, headers: ["ce_id": "\u{0}"]), "control characters"),
+                (Reactions.record(1, tenant: a, headers: ["ce_source": "/elsewhere"]), "comes from /atrium/orders"),
+                (Reactions.record(1, tenant: a, headers: ["ce_id": String(repeating: "x", count: 9000)]), "not a UUID"),
+                (Reactions.record(1, tenant: a, value: "{"), "the data is not a orders.thing.happened.v1"),
+                (Reactions.record(1, tenant: a, value: #"{"tenantId":"\#(a)"}"#), "number is missing"),
             ]
-            try await Self.send(backbone, bad.map(\.0) + [Self.record(9, tenant: a)])
+            try await Reactions.send(backbone, bad.map(\.0) + [Reactions.record(9, tenant: a)])
             let ran = Mutex<[Int]>([])
-            try await Self.consuming(
-                backbone, [Self.subscription { event in ran.withLock { $0.append(event.number) } }]
+            try await Reactions.consuming(
+                backbone, [Reactions.subscription { event in ran.withLock { $0.append(event.number) } }]
             ) {
                 try await Waiting.until("good and bad are through") {
-                    let letters = try await Self.letters(backbone)
-                    return try await Self.effects(backbone) == 1 && letters.count == bad.count
+                    let letters = try await Reactions.letters(backbone)
+                    return try await Reactions.effects(backbone) == 1 && letters.count == bad.count
                 }
             }
             #expect(ran.withLock { $0 } == [9])
-            let reasons = try await Self.letters(backbone).map(\.reason)
+            let reasons = try await Reactions.letters(backbone).map(\.reason)
             for (_, reason) in bad { #expect(reasons.contains { $0.contains(reason) }, "\(reason): \(reasons)") }
         }
     }
@@ -157,20 +102,20 @@ struct ReactionTests {
     func retries() async throws {
         struct Hiccup: Error {}
         try await Backbone.with { backbone in
-            try await Self.send(backbone, [Self.record(1, tenant: IdentifierSource.system.next())])
+            try await Reactions.send(backbone, [Reactions.record(1, tenant: IdentifierSource.system.next())])
             let tries = Mutex(0)
-            let failing = Self.subscription { _ in
+            let failing = Reactions.subscription { _ in
                 let number = tries.withLock { tries in
                     tries += 1
                     return tries
                 }
                 if number < 3 { throw Hiccup() }
             }
-            try await Self.consuming(backbone, [failing]) {
-                try await Waiting.until("it took effect") { try await Self.effects(backbone) == 1 }
+            try await Reactions.consuming(backbone, [failing]) {
+                try await Waiting.until("it took effect") { try await Reactions.effects(backbone) == 1 }
             }
             #expect(tries.withLock { $0 } == 3)
-            #expect(try await Self.letters(backbone).isEmpty)
+            #expect(try await Reactions.letters(backbone).isEmpty)
         }
     }
 
@@ -179,27 +124,29 @@ struct ReactionTests {
         struct Broken: Error {}
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
-            try await Self.send(backbone, [Self.record(1, tenant: tenant), Self.record(2, tenant: tenant)])
-            let broken = Self.subscription { event in if event.number == 1 { throw Broken() } }
-            try await Self.consuming(backbone, [broken]) {
+            try await Reactions.send(
+                backbone, [Reactions.record(1, tenant: tenant), Reactions.record(2, tenant: tenant)])
+            let broken = Reactions.subscription { event in if event.number == 1 { throw Broken() } }
+            try await Reactions.consuming(backbone, [broken]) {
                 try await Waiting.until("one is set aside, the other through") {
-                    let letters = try await Self.letters(backbone)
-                    return try await Self.effects(backbone) == 1 && letters.count == 1
+                    let letters = try await Reactions.letters(backbone)
+                    return try await Reactions.effects(backbone) == 1 && letters.count == 1
                 }
             }
-            let letter = try #require(try await Self.letters(backbone).first)
+            let letter = try #require(try await Reactions.letters(backbone).first)
             #expect(letter.attempts == 5 && letter.tenantID == tenant && letter.reaction == "CountThing")
 
             let producer = try backbone.producer()
             let replay = DeadLetterReplay(
-                context: Backbone.billing, subscriptions: [Self.subscription()], dataPlane: backbone.plane.dataPlane,
+                context: Backbone.billing, subscriptions: [Reactions.subscription()],
+                dataPlane: backbone.plane.dataPlane,
                 in: { backbone.plane.homes.databases }, producer: producer, logger: .silent)
-            #expect(try await replay.replay(letter.id) == .processed)
-            #expect(try await Self.effects(backbone) == 2)
-            await #expect(throws: DeadLetterReplay.Failure.alreadyReplayed(letter.id)) {
-                try await replay.replay(letter.id)
+            #expect(try await replay.replay(.letters([letter.id]), by: "test").map(\.outcome) == [.processed])
+            #expect(try await Reactions.effects(backbone) == 2)
+            await #expect(throws: DeadLetterReplay.Failure.resolvedBefore(letter.id)) {
+                try await replay.replay(.letters([letter.id]), by: "test")
             }
-            #expect(try await Self.letters(backbone).isEmpty)
+            #expect(try await Reactions.letters(backbone).isEmpty)
             await producer.close()
         }
     }
@@ -208,32 +155,32 @@ struct ReactionTests {
     func redelivery() async throws {
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
-            try await Self.send(backbone, [Self.record(1, tenant: tenant)])
-            let record = Self.record(1, tenant: tenant)
+            try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant)])
+            let record = Reactions.record(1, tenant: tenant)
             let message = KafkaMessage(
                 topic: record.topic, partition: 0, offset: 0, value: record.value, headers: record.headers)
             let inbox = Inbox(role: Backbone.billing, dataPlane: backbone.plane.dataPlane, logger: .silent)
             let event = try ReceivedEvent(message)
-            #expect(try await inbox.process(event, by: Self.subscription()) == .processed)
-            #expect(try await inbox.process(event, by: Self.subscription()) == .duplicate)
-            #expect(try await Self.effects(backbone) == 1)
+            #expect(try await inbox.process(event, by: Reactions.subscription()) == .processed)
+            #expect(try await inbox.process(event, by: Reactions.subscription()) == .duplicate)
+            #expect(try await Reactions.effects(backbone) == 1)
         }
     }
 
     @Test("at twenty places at once takes effect once")
     func race() async throws {
         try await Backbone.with { backbone in
-            let record = Self.record(1, tenant: IdentifierSource.system.next())
+            let record = Reactions.record(1, tenant: IdentifierSource.system.next())
             let event = try ReceivedEvent(
                 KafkaMessage(topic: record.topic, partition: 0, offset: 0, value: record.value, headers: record.headers)
             )
             let inbox = Inbox(role: Backbone.billing, dataPlane: backbone.plane.dataPlane, logger: .silent)
             let outcomes = try await withThrowingTaskGroup(of: Inbox.Outcome.self) { group in
-                for _ in 0..<20 { group.addTask { try await inbox.process(event, by: Self.subscription()) } }
+                for _ in 0..<20 { group.addTask { try await inbox.process(event, by: Reactions.subscription()) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(outcomes.count { $0 == .processed } == 1)
-            #expect(try await Self.effects(backbone) == 1)
+            #expect(try await Reactions.effects(backbone) == 1)
         }
     }
 }

@@ -102,6 +102,9 @@ package final class DataPlane: Sendable {
         return found
     }
 
+    /// Whether there was such a tenant, and is none any more.
+    package func isGone(_ tenant: TenantID) async throws -> Bool { try await locator.isGone(tenant) }
+
     // MARK: Across tenants
 
     /// The door across tenants of one database: for the control plane, relays and jobs. Each use leaves its reason in

@@ -82,6 +82,12 @@ package protocol TenantLocator: Sendable {
     func known(_ tenant: TenantID) -> Residence?
     /// The same after having looked; `nil` where there is no such tenant.
     func residence(of tenant: TenantID) async throws -> Residence?
+    /// Whether there was such a tenant, and is none any more.
+    func isGone(_ tenant: TenantID) async throws -> Bool
+}
+
+extension TenantLocator {
+    package func isGone(_ tenant: TenantID) async throws -> Bool { false }
 }
 
 /// Nobody is registered under this identifier (any more).

@@ -20,7 +20,11 @@ package enum SchemaSet: Hashable, Sendable {
     static let separator = "__"
 
     /// Tables of the event backbone, which all tenants of a database share.
-    static let shared: Set<String> = ["outbox", "outbox_cursor", "inbox", "dead_letters", "receipts"]
+    static let shared: Set<String> = [
+        "outbox", "outbox_cursor", "inbox", "dead_letters", "parked_keys", "operator_actions", "consumed",
+        "stream_gaps",
+        "receipts",
+    ]
 
     /// Puts the tenant's own schema in place of the context's wherever a statement names one of its tables or functions:
     /// `orders.orders` becomes `orders__t0198….orders`. Literals, quoted names and comments stay as they are.

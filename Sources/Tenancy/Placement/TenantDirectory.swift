@@ -70,6 +70,17 @@ package final class TenantDirectory: TenantLocator, Service {
         return found
     }
 
+    /// A tenant that is gone has left the decisions where it was to live.
+    package func isGone(_ tenant: TenantID) async throws -> Bool {
+        try await !dataPlane.control(reason: .routine("tell tenants that are gone from strangers"), logger: logger) {
+            try await $0.rows(
+                """
+                SELECT true WHERE EXISTS (SELECT FROM control.routing_decisions WHERE tenant_id = \(tenant))
+                    AND NOT EXISTS (SELECT FROM control.tenants WHERE tenant_id = \(tenant))
+                """)
+        }.isEmpty
+    }
+
     /// Every database that holds tenants' data, the control plane's among them.
     package var databases: [DatabaseID] {
         get async throws {

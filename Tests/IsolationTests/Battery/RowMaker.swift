@@ -32,6 +32,9 @@ struct RowMaker: Sendable {
         "control.registrations.salt": "decode(repeat('0' || :seed, 16), 'hex')",
         "*.dead_letters.tenant_id": ":tenant",
         "*.dead_letters.direction": "'incoming'",
+        "*.dead_letters.kind": "'failed'",
+        "*.parked_keys.kind": "'failed'",
+        "*.operator_actions.tenant_id": ":tenant",
         "*.cross_tenant_access.tenant_id": ":tenant",
     ]
 

@@ -61,6 +61,17 @@ BEGIN
 END
 $$;
 
+-- Answers the name of a reaction, or ends the transaction where the event's key is parked: see parked_keys below.
+CREATE FUNCTION platform.unless_parked(reaction text, is_parked boolean) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF is_parked THEN
+        RAISE EXCEPTION 'the key of the event is parked' USING ERRCODE = 'AT004';
+    END IF;
+    RETURN reaction;
+END
+$$;
+
 -- Ends a reading transaction on a replica that has not come as far as the reader has already seen.
 CREATE FUNCTION platform.require_replayed(wanted pg_lsn) RETURNS void
     LANGUAGE plpgsql VOLATILE AS $$
@@ -145,7 +156,7 @@ CREATE POLICY tenant_isolation ON platform.backfill_progress USING (tenant_id = 
     WITH CHECK (tenant_id = (SELECT platform.tenant_id()));
 
 -- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
--- its outbox, inbox, dead letters and receipts. Tenants with schemas of their own share those: see the decisions.
+-- its outbox, inbox, dead letters with what belongs to them, and receipts. Tenants with schemas of their own share those: see the decisions.
 CREATE FUNCTION platform.create_context() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     schema_name text := current_schema();
@@ -210,14 +221,21 @@ BEGIN
             CONSTRAINT inbox_pkey PRIMARY KEY (tenant_id, event_id, reaction)
         )$sql$, context);
     PERFORM platform.protect(format('%I.inbox', context)::regclass, 'SELECT, INSERT');
-    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, DELETE');
+    -- A discarded event has a row as well, so that it never takes effect when it comes again.
+    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, INSERT, DELETE');
 
     -- Messages that could not be taken in or sent; the tenant is unknown where the message did not say.
     EXECUTE format($sql$
         CREATE TABLE %1$I.dead_letters (
             id uuid PRIMARY KEY,
+            -- The order in which letters of one key are replayed.
+            place bigint GENERATED ALWAYS AS IDENTITY,
+            -- Whether it has nothing to do with the other events of its key, which do not wait for it.
+            is_alone boolean NOT NULL,
             tenant_id uuid,
             direction text NOT NULL CHECK (direction IN ('incoming', 'outgoing')),
+            kind text NOT NULL CHECK (
+                kind IN ('failed', 'rejected', 'waiting', 'unknown_version', 'unknown_tenant', 'refused')),
             reaction text,
             topic text NOT NULL,
             partition int,
@@ -227,20 +245,107 @@ BEGIN
             header_names text[] NOT NULL,
             header_values bytea[] NOT NULL,
             event_id text,
+            -- What the inbox knows the event by, where it can be read.
+            fact_id uuid,
             event_type text,
             reason text NOT NULL,
             attempts int NOT NULL,
             failed_at timestamptz NOT NULL DEFAULT now(),
-            replayed_at timestamptz,
+            resolved_at timestamptz,
+            resolution text CHECK (resolution IN ('replayed', 'discarded')),
+            resolved_by text,
+            resolution_reason text,
             -- Of the message's key, value and headers: offsets begin anew when a topic is made anew.
             digest bytea NOT NULL,
             -- One dead letter for one failure, however often the message is read again.
-            CONSTRAINT dead_letters_once UNIQUE NULLS NOT DISTINCT (digest, topic, partition, "offset", reaction)
+            CONSTRAINT dead_letters_once UNIQUE NULLS NOT DISTINCT (digest, topic, partition, "offset", reaction),
+            CONSTRAINT dead_letters_resolved CHECK (
+                (resolved_at IS NULL) = (resolution IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
         )$sql$, context);
+    EXECUTE format(
+        'CREATE INDEX dead_letters_open ON %I.dead_letters (tenant_id, topic, key, place) WHERE resolved_at IS NULL AND NOT is_alone',
+        context);
     EXECUTE format('ALTER TABLE %I.dead_letters ENABLE ROW LEVEL SECURITY', context);
     EXECUTE format('ALTER TABLE %I.dead_letters FORCE ROW LEVEL SECURITY', context);
     PERFORM platform.open_across_tenants(
         format('%I.dead_letters', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
+
+    -- Keys of a topic, aggregates that is, whose events wait among the dead letters until the first of them gets through.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.parked_keys (
+            tenant_id uuid NOT NULL,
+            topic text NOT NULL,
+            key bytea NOT NULL,
+            -- Of the letter that the others wait behind.
+            kind text NOT NULL CHECK (kind IN ('failed', 'rejected', 'unknown_version', 'unknown_tenant')),
+            reaction text,
+            reason text NOT NULL,
+            since timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT parked_keys_pkey PRIMARY KEY (tenant_id, topic, key)
+        )$sql$, context);
+    PERFORM platform.protect(format('%I.parked_keys', context)::regclass, 'SELECT');
+    PERFORM platform.open_across_tenants(
+        format('%I.parked_keys', context)::regclass, worker, 'SELECT, INSERT, UPDATE, DELETE');
+
+    -- What operators did about events, who it was and why. Never changed.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.operator_actions (
+            id uuid PRIMARY KEY,
+            tenant_id uuid,
+            at timestamptz NOT NULL DEFAULT now(),
+            actor text NOT NULL,
+            action text NOT NULL,
+            subject text NOT NULL,
+            reason text,
+            outcome text NOT NULL
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.operator_actions ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.operator_actions FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(format('%I.operator_actions', context)::regclass, worker, 'SELECT, INSERT');
+
+    -- How far each partition of a topic has been taken in, by the context's own word: the broker can forget its own.
+    -- Used in the control plane's database.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.consumed (
+            topic text NOT NULL,
+            partition int NOT NULL,
+            next_offset bigint NOT NULL CHECK (next_offset >= 0),
+            at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT consumed_pkey PRIMARY KEY (topic, partition)
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.consumed ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.consumed FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.consumed', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
+
+    -- Spans of a partition that the broker lost before they were taken in. Nothing is read from the partition until
+    -- somebody says where to go on from, having had the span published again.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.stream_gaps (
+            id uuid PRIMARY KEY,
+            topic text NOT NULL,
+            partition int NOT NULL,
+            -- The next offset that was to be read; NULL where that is not known.
+            expected bigint,
+            -- What the broker has: its first offset, and the one that the next message will get.
+            first_there bigint NOT NULL,
+            end_there bigint NOT NULL,
+            cause text NOT NULL,
+            -- Until when everything is known to have been taken in.
+            taken_in_until timestamptz,
+            found_at timestamptz NOT NULL DEFAULT now(),
+            resume_offset bigint,
+            resolved_at timestamptz,
+            resolved_by text,
+            CONSTRAINT stream_gaps_resolved CHECK (
+                (resolved_at IS NULL) = (resume_offset IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
+        )$sql$, context);
+    EXECUTE format(
+        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE resolved_at IS NULL', context);
+    EXECUTE format('ALTER TABLE %I.stream_gaps ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.stream_gaps FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.stream_gaps', context)::regclass, worker, 'SELECT, INSERT, UPDATE');
 
     -- Answers to commands that carried an Idempotency-Key.
     EXECUTE format($sql$

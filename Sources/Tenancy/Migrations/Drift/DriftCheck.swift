@@ -117,5 +117,5 @@ private struct OwnSchema {
     }
 
     /// Sequences that go with the backbone's tables.
-    private static let backbone: Set<String> = ["outbox_position_seq"]
+    private static let backbone: Set<String> = ["outbox_position_seq", "dead_letters_place_seq"]
 }

@@ -1,0 +1,15 @@
+import Kernel
+import Synchronization
+
+/// Keys whose events wait with the control plane, because nobody knew their tenant when the first of them came.
+///
+/// The inbox looks for parked keys beside the tenant's data; a tenant that has become known since may have its data
+/// elsewhere. Read anew whenever partitions are taken over: until then, nobody else parks keys of what is ours.
+final class Strangers: Sendable {
+    private let keys = Mutex<Set<EventKey>>([])
+
+    func contains(_ key: EventKey) -> Bool { keys.withLock { $0.contains(key) } }
+    func insert(_ key: EventKey) { _ = keys.withLock { $0.insert(key) } }
+    func remove(_ key: EventKey) { _ = keys.withLock { $0.remove(key) } }
+    func replace(with found: [EventKey]) { keys.withLock { $0 = Set(found) } }
+}
