@@ -108,7 +108,8 @@ struct OperationsTests {
                 #expect(seen.output.count == 3, "\(seen)")
                 let refused = try await Self.atrium(stack, "discard", "--tenant", "poisoned", "--reason", " ")
                 #expect(!refused.exit.isSuccess)
-                let rehearsed = try await Self.atrium(stack, "replay", "--key", bad, "--dry-run", "--context", "billing")
+                let rehearsed = try await Self.atrium(
+                    stack, "replay", "--key", bad, "--dry-run", "--context", "billing")
                 #expect(rehearsed.exit == .exited(1), "\(rehearsed)")
                 let discarded = try await Self.atrium(
                     stack, "discard", first, "--reason", "a publisher's mistake", "--by", "ada")

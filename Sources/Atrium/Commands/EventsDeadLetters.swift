@@ -146,4 +146,4 @@ struct LetterID: ExpressibleByArgument, Hashable, Sendable {
     }
 }
 
-extension DeadLetter.Kind: @retroactive ExpressibleByArgument {}
+extension DeadLetter.Kind: ExpressibleByArgument {}

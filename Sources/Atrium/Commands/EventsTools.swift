@@ -4,6 +4,7 @@ import Kafka
 import Kernel
 import Logging
 import Messaging
+import Postgres
 import ServiceLifecycle
 import Tenancy
 
@@ -44,7 +45,9 @@ struct EventTools: Sendable {
         let rows = try await data.plane.control(reason: .once("find a tenant by its slug"), logger: logger) {
             try await $0.rows("SELECT tenant_id FROM control.tenants WHERE slug = \(text)")
         }
-        guard let row = rows.first else { throw ValidationError("there is no tenant “\(text)”; see `atrium tenants list`") }
+        guard let row = rows.first else {
+            throw ValidationError("there is no tenant “\(text)”; see `atrium tenants list`")
+        }
         return try row.decode(TenantID.self)
     }
 }

@@ -15,8 +15,10 @@ struct DeadLetterSelection: Sendable {
             "EventKey", "An aggregate, by the key of its events.",
             Field("tenantId", .identifier(TenantID.self), "The tenant.") { $0.tenantID },
             Field("topic", .string(1...249), "The topic.", example: "orders.order") { $0.topic },
-            Field("key", .string(1...1000), "The key, as letters show it.", example: "0198c0de-0000-7000-8000-0000000000aa")
-            { $0.key }
+            Field(
+                "key", .string(1...1000), "The key, as letters show it.",
+                example: "0198c0de-0000-7000-8000-0000000000aa"
+            ) { $0.key }
         ) { Key(tenantID: $0, topic: $1, key: $2) }
     }
 
@@ -56,8 +58,11 @@ struct DeadLetterReplayRequest: Sendable {
         Field(optional: "key", DeadLetterSelection.Key.shape, DeadLetterSelection.keyAbout, example: nil) {
             $0.selection.key
         },
-        Field(optional: "dryRun", .boolean, "Says what would happen, and changes nothing.", example: true) { $0.dryRun },
-        Field(optional: "reason", .string(1...500, .line), "Why, for the record.", example: "the price list is mended") {
+        Field(optional: "dryRun", .boolean, "Says what would happen, and changes nothing.", example: true) {
+            $0.dryRun
+        },
+        Field(optional: "reason", .string(1...500, .line), "Why, for the record.", example: "the price list is mended")
+        {
             $0.reason
         },
         Field(optional: "by", .string(1...100, .line), "Who you are, for the record.", example: "ada") { $0.by }
@@ -86,7 +91,8 @@ struct DeadLetterDiscardRequest: Sendable {
         },
         Field("reason", .string(1...500, .line), "Why, for the record.", example: "a test order of ours") { $0.reason },
         Field(
-            optional: "outOfOrder", .boolean, "Whether a letter may go that others of its key lie before.", example: false
+            optional: "outOfOrder", .boolean, "Whether a letter may go that others of its key lie before.",
+            example: false
         ) { $0.outOfOrder },
         Field(optional: "by", .string(1...100, .line), "Who you are, for the record.", example: "ada") { $0.by }
     ) {

@@ -22,8 +22,9 @@ enum DeadLetterView {
         Field(optional: "eventId", .string(), "The event.", example: "0198c0de-0000-7000-8000-0000000000e1") {
             $0.letter.eventID
         },
-        Field(optional: "reaction", .string(), "What failed on it; every reaction where absent.", example: "issue-invoice")
-        { $0.letter.reaction },
+        Field(
+            optional: "reaction", .string(), "What failed on it; every reaction where absent.", example: "issue-invoice"
+        ) { $0.letter.reaction },
         Field("topic", .string(), "Where it came from, or was to go.", example: "orders.order") { $0.letter.topic },
         Field(optional: "partition", .integer(), "Of the topic.", example: 3) { $0.letter.partition.map(Int64.init) },
         Field(optional: "offset", .integer(), "In the partition.", example: 1042) { $0.letter.offset },
@@ -59,7 +60,8 @@ enum DeadLetterView {
         "WholeDeadLetter", "A message that was set aside, with all that it holds.",
         Field("letter", summary, "What is known of it.") { $0 },
         Field("headers", .array(of: header), "In their order.") { $0.letter.headers },
-        Field(optional: "data", .string(), "The message's value, where it is UTF-8 text.", example: "{\"tenantId\":…}") {
+        Field(optional: "data", .string(), "The message's value, where it is UTF-8 text.", example: "{\"tenantId\":…}")
+        {
             $0.letter.value.flatMap { String(validating: $0, as: UTF8.self) }
         },
         Field(optional: "dataBase64", .string(), "The message's value in Base64, where it is no text.", example: nil) {

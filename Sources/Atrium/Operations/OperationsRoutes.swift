@@ -22,7 +22,8 @@ struct OperationsRoutes: Sendable {
                 """,
             access: .operator,
             parameters: [
-                contextFilter, tenantFilter, kindFilter, typeFilter, topicFilter, keyFilter, reactionFilter, stateFilter,
+                contextFilter, tenantFilter, kindFilter, typeFilter, topicFilter, keyFilter, reactionFilter,
+                stateFilter,
                 paging,
             ], success: .ok(.page(of: DeadLetterView.summary))
         ) { [desk] call in
@@ -138,13 +139,15 @@ private enum LetterState: String, CaseIterable, Sendable {
     }
 }
 
-private let contextFilter = Parameter<ContextName?>.query("context", .enumeration(ContextName.self), "Only this context's.")
+private let contextFilter = Parameter<ContextName?>.query(
+    "context", .enumeration(ContextName.self), "Only this context's.")
 private let tenantFilter = Parameter<TenantID?>.query("tenant", .identifier(TenantID.self), "Only this tenant's.")
 private let kindFilter = Parameter<DeadLetter.Kind?>.query(
     "kind", .enumeration(DeadLetter.Kind.self), "Only those that lie there for this cause.")
 private let typeFilter = Parameter<String?>.query(
     "type", .string(1...200), "Only events of this type.", example: "orders.order.placed.v1")
-private let topicFilter = Parameter<String?>.query("topic", .string(1...249), "Only of this topic.", example: "orders.order")
+private let topicFilter = Parameter<String?>.query(
+    "topic", .string(1...249), "Only of this topic.", example: "orders.order")
 private let keyFilter = Parameter<String?>.query(
     "key", .string(1...1000), "Only with this key: the aggregate's identifier, or `0x` and hexadecimal digits.",
     example: "0198c0de-0000-7000-8000-0000000000aa")
