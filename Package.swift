@@ -46,7 +46,7 @@ let platform: [Target] = [
     .target(
         name: "Kafka", dependencies: ["CRDKafka", "Kernel", "Reactor", logging, lifecycle], swiftSettings: settings),
     .target(
-        name: "Tenancy", dependencies: ["Postgres", "Kernel", crypto, logging, metrics, lifecycle, yaml],
+        name: "Tenancy", dependencies: ["Postgres", "Kernel", "Failpoints", crypto, logging, metrics, lifecycle, yaml],
         swiftSettings: settings),
     .target(
         name: "Messaging",

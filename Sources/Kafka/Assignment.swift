@@ -7,6 +7,8 @@ struct Assignment {
     private var lastEpoch: UInt64 = 0
     private var stored: [TopicPartition: Int64] = [:]
     private(set) var paused: Set<TopicPartition> = []
+    /// Those that librdkafka was told to read: where a consumer begins when it is told, they come later.
+    private(set) var begun: Set<TopicPartition> = []
 
     mutating func assign(_ partitions: [TopicPartition]) {
         for partition in partitions { renew(partition) }
@@ -17,7 +19,17 @@ struct Assignment {
             epochs[partition] = nil
             stored[partition] = nil
             paused.remove(partition)
+            begun.remove(partition)
         }
+    }
+
+    mutating func begin(_ partitions: [TopicPartition]) { begun.formUnion(partitions) }
+
+    /// The partition stays this consumer's, but nothing more is read from it until it is begun with again.
+    mutating func suspend(_ partition: TopicPartition) {
+        renew(partition)
+        begun.remove(partition)
+        paused.remove(partition)
     }
 
     /// Begins an epoch: nothing read before counts any more.
@@ -27,13 +39,12 @@ struct Assignment {
         stored[partition] = nil
     }
 
-    func owns(_ message: KafkaMessage) -> Bool { epochs[message.source] == message.epoch }
+    func owns(_ position: MessagePosition) -> Bool { epochs[position.source] == position.epoch }
 
     /// Whether the message is its partition's newest so far, under the assignment it was read under.
-    mutating func advance(to message: KafkaMessage) -> Bool {
-        let partition = message.source
-        guard owns(message), message.offset > stored[partition] ?? -1 else { return false }
-        stored[partition] = message.offset
+    mutating func advance(to position: MessagePosition) -> Bool {
+        guard owns(position), position.offset > stored[position.source] ?? -1 else { return false }
+        stored[position.source] = position.offset
         return true
     }
 

@@ -95,20 +95,22 @@ extension ClientHandle {
 
     /// Blocks until every partition's leader has answered.
     func ranges(of partitions: [TopicPartition], timeout: Duration) throws -> [TopicPartition: PartitionRange] {
-        let first = try logicalOffsets(RD_KAFKA_OFFSET_BEGINNING, partitions, timeout)
-        let end = try logicalOffsets(RD_KAFKA_OFFSET_END, partitions, timeout)
+        let first = try offsets(at: Int64(RD_KAFKA_OFFSET_BEGINNING), partitions, timeout)
+        let end = try offsets(at: Int64(RD_KAFKA_OFFSET_END), partitions, timeout)
         return first.reduce(into: [:]) { ranges, entry in
             guard let end = end[entry.key] else { return }
             ranges[entry.key] = PartitionRange(first: entry.value, end: end)
         }
     }
 
-    private func logicalOffsets(
-        _ which: Int32, _ partitions: [TopicPartition], _ timeout: Duration
+    /// Blocks until every partition's leader has answered with its first offset of that time, in milliseconds since 1970,
+    /// or later; below zero where it has none.
+    func offsets(
+        at time: Int64, _ partitions: [TopicPartition], _ timeout: Duration
     ) throws -> [TopicPartition: Int64] {
         try borrow { lent in
             // The protocol takes the two ends of a partition in place of a time.
-            try withPartitionList(partitions, offset: Int64(which)) { list in
+            try withPartitionList(partitions, offset: time) { list in
                 try check(rd_kafka_offsets_for_times(lent.client, list, timeout.asTimeout), "read the partitions' ends")
                 return try offsets(in: list)
             }

@@ -12,8 +12,10 @@ extension ClientHandle {
 
     // MARK: Rebalances
 
-    /// Blocks until librdkafka's main thread has taken the partitions over.
-    func assign(_ partitions: [TopicPartition]) throws {
+    /// Blocks until librdkafka's main thread has taken the partitions over, each from an offset or from what the group has
+    /// committed.
+    func assign(_ starts: [(partition: TopicPartition, offset: Int64?)]) throws {
+        let partitions = starts.map(\.partition)
         let failure =
             lend { lent in
                 for partition in partitions {
@@ -25,7 +27,10 @@ extension ClientHandle {
                     rd_kafka_queue_destroy(queue)
                 }
                 return withPartitionList(partitions, offset: Int64(RD_KAFKA_OFFSET_INVALID)) { list in
-                    isCooperative(lent.client)
+                    for (index, start) in starts.enumerated() {
+                        if let offset = start.offset { list.pointee.elems[index].offset = offset }
+                    }
+                    return isCooperative(lent.client)
                         ? code(of: rd_kafka_incremental_assign(lent.client, list))
                         : plain(rd_kafka_assign(lent.client, list))
                 }
@@ -56,7 +61,7 @@ extension ClientHandle {
 
     struct ReadMessages {
         var messages: [KafkaMessage] = []
-        var errors: [KafkaError] = []
+        var errors: [(source: TopicPartition?, error: KafkaError)] = []
         /// Read, but of partitions that had been revoked by then.
         var dropped = 0
     }
@@ -91,10 +96,13 @@ extension ClientHandle {
             defer { rd_kafka_message_destroy(pointer) }
             let message = pointer.pointee
             guard message.err == RD_KAFKA_RESP_ERR_NO_ERROR, let topic = message.rkt else {
-                read.errors.append(
-                    KafkaError(
-                        KafkaError.Code(message.err), rd_kafka_message_errstr(pointer).map { String(cString: $0) },
-                        isFatal: message.err == RD_KAFKA_RESP_ERR__FATAL))
+                let source = message.rkt.map {
+                    TopicPartition(topic: String(cString: rd_kafka_topic_name($0)), partition: message.partition)
+                }
+                let error = KafkaError(
+                    KafkaError.Code(message.err), rd_kafka_message_errstr(pointer).map { String(cString: $0) },
+                    isFatal: message.err == RD_KAFKA_RESP_ERR__FATAL)
+                read.errors.append((source, error))
                 continue
             }
             if last?.topic != topic || last?.source.partition != message.partition {

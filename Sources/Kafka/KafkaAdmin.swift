@@ -76,6 +76,27 @@ package struct KafkaAdmin: Sendable {
         package let lag: Int64
     }
 
+    /// Whether the topics hold nothing from before a time, in milliseconds since 1970, and the group has read on behind it.
+    package func hasOutlived(_ time: Int64, group: String, topics names: [String]) async throws -> Bool {
+        try await BlockingCalls.kafka.result { [client, settings] in
+            let partitions = try client.listTopics(timeout: settings.requestTimeout)
+                .filter { names.contains($0.name) }
+                .flatMap { topic in
+                    (0..<Int32(topic.partitions)).map { TopicPartition(topic: topic.name, partition: $0) }
+                }
+            // A topic that can't be seen may hold anything.
+            guard Set(partitions.map(\.topic)) == Set(names) else { return false }
+            let ranges = try client.ranges(of: partitions, timeout: settings.requestTimeout)
+            let since = try client.offsets(at: time, partitions, settings.requestTimeout)
+            let committed = try client.committedOffsets(of: group, partitions, timeout: settings.requestTimeout)
+            return partitions.allSatisfy { partition in
+                guard let range = ranges[partition] else { return false }
+                if range.first == range.end { return true }
+                return since[partition] == range.first && (committed[partition] ?? -1) >= range.first
+            }
+        }
+    }
+
     package func lag(of group: String, topics names: [String]) async throws -> [PartitionLag] {
         try await BlockingCalls.kafka.result { [client, settings] in
             let partitions = try client.listTopics(timeout: settings.requestTimeout)

@@ -58,21 +58,33 @@ extension KafkaConsumer {
         logger.info("partitions assigned", metadata: ["partitions": "\(partitions)"])
         observer?(.assigned(partitions))
         do {
-            try client.assign(partitions)
+            switch beginning {
+            case .byItself: try begin(partitions.map { ($0, nil) })
+            case .whenTold:
+                // Takes the group's decision, and reads nothing yet.
+                try begin([])
+                arrival.yield(partitions)
+            }
         } catch {
             logger.error("cannot take partitions over", metadata: ["error": "\(error)"])
         }
     }
 
     private func revoke(_ partitions: [TopicPartition], lost: Bool) {
-        guarded.withLock { guarded in
+        takeover.withLock { _ in revokeAlone(partitions, lost: lost) }
+    }
+
+    private func revokeAlone(_ partitions: [TopicPartition], lost: Bool) {
+        let begun = guarded.withLock { guarded in
+            let begun = partitions.filter(guarded.assignment.begun.contains)
             guarded.assignment.revoke(partitions)
             guarded.statistics.rebalances += 1
+            return begun
         }
         logger.info("partitions revoked", metadata: ["partitions": "\(partitions)", "lost": "\(lost)"])
         observer?(.revoked(partitions, lost: lost))
         do {
-            try client.unassign(partitions)
+            try client.unassign(begun)
         } catch {
             logger.error("cannot give partitions up", metadata: ["error": "\(error)"])
         }

@@ -15,6 +15,14 @@ package final class KafkaConsumer: Service {
         case revoked([TopicPartition], lost: Bool)
     }
 
+    /// Who decides where a partition is read from.
+    package enum Beginning: Sendable {
+        /// The group's committed offset, or the partition's first where there is none (any more).
+        case byItself
+        /// Whoever reads `arrivals` and calls `begin`.
+        case whenTold
+    }
+
     struct Guarded {
         enum Phase {
             /// Goes to `leaving`, or to `failed` by a fatal error.
@@ -41,11 +49,18 @@ package final class KafkaConsumer: Service {
     let client: ClientHandle
     let logger: Logger
     let observer: (@Sendable (Rebalance) -> Void)?
-    private let settings: KafkaSettings
+    let beginning: Beginning
+    let group: String
+    /// Partitions that wait to be begun with: newly assigned ones, and those whose offset the broker no longer has.
+    package let arrivals: AsyncStream<[TopicPartition]>
+    let arrival: AsyncStream<[TopicPartition]>.Continuation
+    /// Held while librdkafka is told of partitions that come or go, so that the two can't cross.
+    let takeover = Mutex(())
+    let settings: KafkaSettings
 
     /// The observer is called before the partitions are read from, or given up, on a thread that it should not hold.
     package init(
-        _ settings: KafkaSettings, group: String, topics: [String], logger: Logger,
+        _ settings: KafkaSettings, group: String, topics: [String], beginning: Beginning = .byItself, logger: Logger,
         observer: (@Sendable (Rebalance) -> Void)? = nil
     ) throws {
         var logger = logger
@@ -53,7 +68,11 @@ package final class KafkaConsumer: Service {
         self.settings = settings
         self.logger = logger
         self.observer = observer
-        client = try ClientHandle(.consumer, properties: settings.consumerProperties(group: group))
+        self.beginning = beginning
+        self.group = group
+        (arrivals, arrival) = AsyncStream.makeStream()
+        client = try ClientHandle(
+            .consumer, properties: settings.consumerProperties(group: group, resetsOffsets: beginning == .byItself))
         try client.watch(
             events: { [weak self] in self?.serveEvents() },
             messages: { [weak self] in self?.wakeReaders() })
@@ -84,7 +103,10 @@ package final class KafkaConsumer: Service {
                     return guarded.assignment.epochs
                 }
             }
-            for error in read.errors { note(error) }
+            for (source, error) in read.errors {
+                note(error)
+                if let source, error.code == .offsetGone, beginning == .whenTold { await suspend(source) }
+            }
             if !read.messages.isEmpty {
                 guarded.withLock { $0.statistics.consumed += read.messages.count }
                 return read.messages
@@ -129,14 +151,17 @@ package final class KafkaConsumer: Service {
     // MARK: Offsets
 
     /// False where the partition has gone to another member, or has been sought in, since the message was read.
-    package func owns(_ message: KafkaMessage) -> Bool { guarded.withLock { $0.assignment.owns(message) } }
+    package func owns(_ message: KafkaMessage) -> Bool { guarded.withLock { $0.assignment.owns(message.position) } }
 
     /// The message and all before it in its partition are dealt with: the next commit says so. Does nothing for a message
     /// that is no longer this consumer's.
-    package func store(_ message: KafkaMessage) {
+    package func store(_ message: KafkaMessage) { store(message.position) }
+
+    package func store(_ position: MessagePosition) {
         guarded.withLock { guarded in
             // Inside the lock, so that the partition cannot go and come back between the two.
-            if guarded.assignment.advance(to: message), client.store(message.source, nextOffset: message.offset + 1) {
+            if guarded.assignment.advance(to: position), client.store(position.source, nextOffset: position.offset + 1)
+            {
                 guarded.statistics.stored += 1
             } else {
                 guarded.statistics.storesRefused += 1
@@ -209,6 +234,7 @@ package final class KafkaConsumer: Service {
         } else {
             client.beginClosing()
         }
+        arrival.finish()
         guarded.withLock { $0.phase = .closed }
     }
 

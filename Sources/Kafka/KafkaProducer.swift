@@ -37,7 +37,11 @@ package final class KafkaProducer: Service {
     ///
     /// Records of one call keep their order within a partition, those that fail left out. Waits while the local queue is
     /// full. When the task is cancelled it returns at once, with `cancelled` for what has not been answered yet.
-    package func produce(_ records: [KafkaRecord]) async -> [Result<Delivery, KafkaError>] {
+    ///
+    /// - Parameter onQueued: runs once all records are queued, whether or not any has been answered.
+    package func produce(
+        _ records: [KafkaRecord], onQueued: () async -> Void = {}
+    ) async -> [Result<Delivery, KafkaError>] {
         guard !records.isEmpty else { return [] }
         let flight: State.FlightID
         var mustWait: Bool
@@ -59,6 +63,7 @@ package final class KafkaProducer: Service {
             case .wait(let from): (index, mustWait) = (from, true)
             }
         }
+        await onQueued()
         await park(flight)
         return guarded.withLock { $0.state.take(flight) }
     }

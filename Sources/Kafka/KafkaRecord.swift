@@ -77,6 +77,27 @@ package struct KafkaMessage: Sendable, Hashable {
     }
 
     package var source: TopicPartition { TopicPartition(topic: topic, partition: partition) }
+
+    /// Where it stands, without what it holds.
+    package var position: MessagePosition {
+        MessagePosition(source: source, offset: offset, timestamp: timestamp, epoch: epoch)
+    }
+}
+
+/// Where a message stands in its partition, and under which assignment it was read.
+package struct MessagePosition: Sendable, Hashable {
+    package let source: TopicPartition
+    package let offset: Int64
+    /// Milliseconds since 1970 by the producer's or the broker's clock; -1 where the record has none.
+    package let timestamp: Int64
+    package let epoch: UInt64
+
+    package init(source: TopicPartition, offset: Int64, timestamp: Int64 = -1, epoch: UInt64 = 0) {
+        self.source = source
+        self.offset = offset
+        self.timestamp = timestamp
+        self.epoch = epoch
+    }
 }
 
 package struct TopicPartition: Sendable, Hashable {

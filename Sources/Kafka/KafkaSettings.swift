@@ -54,13 +54,13 @@ extension KafkaSettings {
         ])
     }
 
-    func consumerProperties(group: String) -> [String: String] {
+    func consumerProperties(group: String, resetsOffsets: Bool = true) -> [String: String] {
         common([
             "group.id": group,
             "enable.auto.commit": "true",
             "auto.commit.interval.ms": commitInterval.milliseconds,
             "enable.auto.offset.store": "false",
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": resetsOffsets ? "earliest" : "error",
             "enable.partition.eof": "false",
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": sessionTimeout.milliseconds,

@@ -16,6 +16,8 @@ package struct DeadLetterReplay: Sendable {
     package enum Selection: Sendable {
         /// The open letters of a key, in order.
         case key(EventKey)
+        /// The one of them that the others wait behind.
+        case first(EventKey)
         /// Those of the same key in the order they came to lie here, whatever order they are given in.
         case letters([UUID])
     }
@@ -29,6 +31,13 @@ package struct DeadLetterReplay: Sendable {
         case failed(String)
         /// It comes behind one of its key that failed.
         case notTried
+
+        var isThrough: Bool {
+            switch self {
+            case .processed, .duplicate, .published: true
+            case .failed, .notTried: false
+            }
+        }
     }
 
     /// What became of one letter, or would.
@@ -72,6 +81,20 @@ package struct DeadLetterReplay: Sendable {
     ///   each by itself, so that one which builds on the effect of another before it may be judged too harshly.
     package func replay(
         _ selection: Selection, dryRun: Bool = false, by actor: String, reason: String? = nil
+    ) async throws -> [Step] {
+        var steps: [Step] = []
+        while true {
+            let more = try await replayOnce(selection, dryRun, actor, reason)
+            steps += more
+            // What came behind while the others were replayed has its turn as well.
+            guard case .key = selection, !dryRun, let last = more.last, !last.unparked, last.outcome.isThrough else {
+                return steps
+            }
+        }
+    }
+
+    private func replayOnce(
+        _ selection: Selection, _ dryRun: Bool, _ actor: String, _ reason: String?
     ) async throws -> [Step] {
         var steps: [Step] = []
         for letters in try await resolve(selection, outOfOrder: false) {
@@ -120,6 +143,7 @@ package struct DeadLetterReplay: Sendable {
     private func resolve(_ selection: Selection, outOfOrder: Bool) async throws -> [[DeadLetters.Located]] {
         switch selection {
         case .key(let key): return [try await deadLetters.open(key)]
+        case .first(let key): return [Array(try await deadLetters.open(key, limit: 1).prefix(1))]
         case .letters(let ids):
             var chosen: [DeadLetters.Located] = []
             for id in ids {
@@ -174,16 +198,18 @@ package struct DeadLetterReplay: Sendable {
         } catch {
             return .failed("the message can't be processed as it is: \(error.reason)")
         }
-        let reactions = subscriptions.to(event.type).filter { letter.reaction == nil || $0.reaction == letter.reaction }
+        let reactions = subscriptions.readings(of: event.type, alsoAs: event.alsoAs).filter {
+            letter.reaction == nil || $0.subscription.reaction == letter.reaction
+        }
         guard !reactions.isEmpty else {
             return .failed("nothing in this context reacts to \(event.type) under the name it had")
         }
         var outcomes: Set<Inbox.Outcome> = []
-        for reaction in reactions {
+        for (reaction, reading) in reactions {
             guard letter.topic == reaction.topic, event.source == reaction.source else {
                 return .failed("\(event.type) comes from \(reaction.source) on \(reaction.topic) alone")
             }
-            switch reaction.reading(of: event.type, alsoAs: event.alsoAs) {
+            switch reading {
             case .readable: break
             case .comesOtherwise:
                 outcomes.insert(.duplicate)

@@ -86,6 +86,15 @@ package struct DeadLetters: Sendable {
         }
     }
 
+    /// Whether a tenant's own parked keys are not in this database.
+    func livesElsewhere(_ tenant: TenantID, than database: DatabaseID) async throws -> Bool {
+        do {
+            return try await dataPlane.residence(of: tenant).placement.database != database
+        } catch is UnknownTenant {
+            return true
+        }
+    }
+
     // MARK: Looking
 
     package struct Filter: Sendable {

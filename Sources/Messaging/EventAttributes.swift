@@ -25,18 +25,19 @@ struct EventAttributes {
     ]
 
     init(headers: [KafkaHeader], value: [UInt8]?) {
-        var contentTypes = headers.filter { $0.name.lowercased() == CloudEventHeader.contentType }
-        let contentType = contentTypes.popLast()?.value.flatMap { String(validating: $0, as: UTF8.self) }
-        let media = contentType.map(mediaType)
+        let contentTypes = headers.filter { $0.name.lowercased() == CloudEventHeader.contentType }
+            .map { header in header.value.flatMap { String(validating: $0, as: UTF8.self) } }
+        let isAmbiguous = contentTypes.count > 1
+        let structured = contentTypes.compactMap(\.self).first { mediaType($0).hasPrefix("application/cloudevents") }
         trace = headers.text(CloudEventHeader.trace)
-        if let media, media.hasPrefix("application/cloudevents") {
+        if let structured {
             isStructured = true
             isCloudEvent = true
-            readStructured(media, charset: contentType.flatMap(charset), value)
-            if !contentTypes.isEmpty { mistakes[""] = "the header content-type is there twice" }
+            readStructured(mediaType(structured), charset: charset(structured), value)
+            if isAmbiguous { mistakes[""] = "the header content-type is there twice" }
         } else {
-            if !contentTypes.isEmpty { mistakes["datacontenttype"] = "the header content-type is there twice" }
-            dataContentType = contentType
+            if isAmbiguous { mistakes["datacontenttype"] = "the header content-type is there twice" }
+            dataContentType = contentTypes.first ?? nil
             readBinary(headers)
             data = value
         }

@@ -26,6 +26,17 @@ struct EventIntake: Sendable {
         var unknownTenant = Duration.seconds(20)
     }
 
+    /// Has to come before the first message of partitions that are taken over.
+    func meetStrangers() async throws {
+        let control = deadLetters.dataPlane.fleet.control
+        var found: [EventKey] = []
+        for parked in try await deadLetters.parkedKeys.list(limit: 100_000, in: control) {
+            // What lives there is found by the inbox itself.
+            if try await deadLetters.livesElsewhere(parked.key.tenantID, than: control) { found.append(parked.key) }
+        }
+        strangers.add(found)
+    }
+
     /// False where the process is to stop before the message's end.
     func settle(_ message: KafkaMessage) async -> Bool {
         let attributes = EventAttributes(headers: message.headers, value: message.value)
@@ -35,20 +46,19 @@ struct EventIntake: Sendable {
             return true
         }
         let type = attributes.readable("type")
-        let reactions = type.map(subscriptions.to)
-        if let reactions, reactions.isEmpty { return true }
+        if let type, subscriptions.to(type).isEmpty { return true }
         let event: ReceivedEvent
         do {
             event = try ReceivedEvent(attributes)
         } catch {
             return await keep(message, .rejected, nil, error.reason, attempts: 1, isAlone: !attributes.isCloudEvent)
         }
-        for subscription in reactions ?? [] {
+        for (subscription, reading) in subscriptions.readings(of: event.type, alsoAs: event.alsoAs) {
             guard message.topic == subscription.topic, event.source == subscription.source else {
                 let reason = "\(event.type) comes from \(subscription.source) on \(subscription.topic) alone"
                 return await keep(message, .rejected, nil, reason, attempts: 1, isAlone: true)
             }
-            switch subscription.reading(of: event.type, alsoAs: event.alsoAs) {
+            switch reading {
             case .readable: guard await settle(event, from: message, by: subscription) else { return false }
             case .comesOtherwise: meters.otherVersions.increment()
             case .unknown:

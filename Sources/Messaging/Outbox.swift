@@ -26,6 +26,7 @@ package struct Outbox: Sendable {
             \(event.aggregateVersion), \(event.occurredAt), \(correlation.id), \(correlation.causation), \
             \(correlation.trace.description), \(event.payload))
             """)
+        transaction.crashTested(as: "outbox")
         let database = transaction.database
         transaction.afterCommit { [signal] in signal.nudge(database) }
     }

@@ -9,6 +9,7 @@ import Tenancy
 /// commits of the database wait for one another. A notice that is lost costs a heartbeat of the relay.
 package struct OutboxNotices: Sendable {
     private static let channel = "atrium_outbox"
+    private static let vacancy = "vacancy"
 
     private let pool: PostgresPool
     private let logger: Logger
@@ -19,8 +20,10 @@ package struct OutboxNotices: Sendable {
         self.logger = logger
     }
 
-    func send(_ schema: String, in database: DatabaseID) async {
-        let notice = "\(schema) \(database.server) \(database.name)"
+    /// - Parameter reason: of which `vacancy` alone is told.
+    func send(_ schema: String, in database: DatabaseID, because reason: RelaySignal.Reason = []) async {
+        let notice =
+            "\(schema) \(database.server) \(database.name)" + (reason.contains(.vacancy) ? " \(Self.vacancy)" : "")
         do {
             _ = try await pool.withConnection { connection in
                 try await connection.flight(
@@ -32,7 +35,7 @@ package struct OutboxNotices: Sendable {
     }
 
     /// Every outbox that a notice names, until the task is cancelled; after a lost connection it listens again.
-    fileprivate func receive(_ take: @Sendable (_ schema: String, DatabaseID) -> Void) async {
+    fileprivate func receive(_ take: @Sendable (_ schema: String, DatabaseID, RelaySignal.Reason) -> Void) async {
         var backoff = Backoff()
         while !Task.isCancelled {
             do {
@@ -43,8 +46,10 @@ package struct OutboxNotices: Sendable {
                 backoff = Backoff()
                 for try await notice in notices {
                     let parts = notice.split(separator: " ").map(String.init)
-                    guard parts.count == 3 else { continue }
-                    take(parts[0], DatabaseID(server: parts[1], name: parts[2]))
+                    guard parts.count >= 3 else { continue }
+                    take(
+                        parts[0], DatabaseID(server: parts[1], name: parts[2]),
+                        parts.dropFirst(3).contains(Self.vacancy) ? .vacancy : [])
                 }
             } catch {
                 logger.debug("listening for notices again", metadata: ["error": "\(error)"])
@@ -66,7 +71,7 @@ package struct OutboxListener: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            await notices.receive { signals[$0]?.nudge($1) }
+            await notices.receive { signals[$0]?.nudge($1, because: $2) }
         }
     }
 }
@@ -86,7 +91,7 @@ package struct OutboxAnnouncer: Service {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in signal.nudges {
-                for database in signal.takeNudged() { await notices.send(schema, in: database) }
+                for database in signal.takeNudged().keys { await notices.send(schema, in: database) }
             }
         }
     }

@@ -5,27 +5,34 @@ import Postgres
 import Tenancy
 
 /// One event as it lies in an outbox.
-struct OutboxRow {
+struct OutboxRow: Sendable {
+    let shard: Int16
     let position: OutboxPosition
-    /// Whether no transaction that is still open could commit an event before this one.
-    let isSettled: Bool
+    let tenantID: TenantID
     let eventID: EventID
     let record: KafkaRecord
-    let occurredAt: Timestamp
+
+    init(shard: Int16, position: OutboxPosition, tenantID: TenantID, eventID: EventID, record: KafkaRecord) {
+        self.shard = shard
+        self.position = position
+        self.tenantID = tenantID
+        self.eventID = eventID
+        self.record = record
+    }
 
     init(_ row: Row, from server: String) throws {
         let (
-            transactionID, position, settled, tenant, event, topic, type, aggregate, version, occurred, correlation,
+            shard, transactionID, position, tenant, event, topic, type, aggregate, version, occurred, correlation,
             causation, trace, payload, logPosition
         ) = try row.decode(
             (
-                String, Int64, Bool, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
+                Int16, String, Int64, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
                 EventID?, String, String, String
             ).self)
-        self.position = OutboxPosition(transactionID: transactionID, position: position)
-        isSettled = settled
+        self.shard = shard
+        self.position = try OutboxPosition(transactionID, position)
+        tenantID = tenant
         eventID = event
-        occurredAt = occurred
         var headers = [
             KafkaHeader(CloudEventHeader.specVersion, "1.0"),
             KafkaHeader(CloudEventHeader.id, event.description),
@@ -52,17 +59,11 @@ struct OutboxRow {
     /// Of the outbox as `o`. A column named without it in `ORDER BY` would be the text that is selected here.
     static var columns: SQL {
         """
-        o.transaction_id::text, o.position, o.transaction_id < pg_snapshot_xmin(pg_current_snapshot()), tenant_id, event_id, \
-        topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload, \
+        o.shard, o.transaction_id::text, o.position, o.tenant_id, o.event_id, o.topic, o.type, o.aggregate_id, \
+        o.aggregate_version, o.occurred_at, o.correlation_id, o.causation_id, o.traceparent, o.payload, \
         pg_current_wal_insert_lsn()::text
         """
     }
-}
-
-/// A place in the order of commits. The transaction's number is PostgreSQL's `xid8`, kept as its decimal text.
-struct OutboxPosition: Hashable, Sendable {
-    let transactionID: String
-    let position: Int64
 }
 
 /// The CloudEvents source of a context's events.

@@ -11,6 +11,8 @@ package struct ParkedKey: Hashable, Sendable {
     package let reaction: String?
     package let reason: String
     package let since: Timestamp
+    /// Of the letter whose turn is next; nil where none is left.
+    package let next: DeadLetter.Kind?
     /// How many letters of the key are open.
     package let letters: Int
     package let database: DatabaseID
@@ -95,18 +97,22 @@ struct ParkedKeys: Sendable {
                 SELECT p.tenant_id, p.topic, p.key, p.kind, p.reaction, p.reason, p.since, (
                     SELECT count(*) FROM \(unsafeSQL: schema).dead_letters d
                     WHERE d.tenant_id = p.tenant_id AND d.topic = p.topic AND d.key = p.key
-                        AND d.resolved_at IS NULL AND NOT d.is_alone)
+                        AND d.resolved_at IS NULL AND NOT d.is_alone), (
+                    SELECT d.kind FROM \(unsafeSQL: schema).dead_letters d
+                    WHERE d.tenant_id = p.tenant_id AND d.topic = p.topic AND d.key = p.key
+                        AND d.resolved_at IS NULL AND NOT d.is_alone ORDER BY d.place LIMIT 1)
                 FROM \(unsafeSQL: schema).parked_keys p
                 WHERE (\(tenant)::uuid IS NULL OR p.tenant_id = \(tenant)) AND p.kind = ANY (\(kinds.map(\.rawValue)))
                 ORDER BY p.since, p.tenant_id, p.topic, p.key LIMIT \(limit)
                 """)
         }.map { row in
-            let (tenant, topic, key, kind, reaction, reason, since, letters) = try row.decode(
-                (TenantID, String, [UInt8], String, String?, String, Timestamp, Int64).self)
+            let (tenant, topic, key, kind, reaction, reason, since, letters, next) = try row.decode(
+                (TenantID, String, [UInt8], String, String?, String, Timestamp, Int64, String?).self)
             return ParkedKey(
                 key: EventKey(tenantID: tenant, topic: topic, key: key),
                 kind: DeadLetter.Kind(rawValue: kind) ?? .failed,
-                reaction: reaction, reason: reason, since: since, letters: Int(letters), database: database)
+                reaction: reaction, reason: reason, since: since, next: next.flatMap { DeadLetter.Kind(rawValue: $0) },
+                letters: Int(letters), database: database)
         }
     }
 

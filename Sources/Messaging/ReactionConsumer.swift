@@ -1,32 +1,49 @@
+import Failpoints
 package import Kafka
 package import Logging
+import Metrics
 import ServiceLifecycle
 package import Tenancy
 
 /// Takes in the events that one context reacts to, as one consumer group over all its processes.
 ///
-/// An offset is stored after the inbox has committed, or after the message lies among the dead letters: a process that
-/// dies in between reads the message again and finds it a duplicate. One partition's messages are taken in order.
+/// Messages of different keys are worked on side by side, those of one key in order. An offset is stored once everything
+/// before it has committed in the inbox or lies among the dead letters: a process that dies in between reads messages
+/// again and finds them duplicates.
 package struct ReactionConsumer: Service {
     private let consumer: KafkaConsumer
     private let intake: EventIntake
+    private let replay: DeadLetterReplay
+    private let queue: IntakeQueue
+    private let streams: StreamWatch
     private let configuration: Configuration
+    private let meters: ConsumerMeters
     private let logger: Logger
 
     package struct Configuration: Sendable {
-        /// How often an event is tried that fails for a reason of its own, before it goes to the dead letters.
+        /// How often an event is tried that fails for a reason of its own, before its key is parked.
         package var attempts = 5
         /// The same for one that runs into time limits or other transactions, which may not be its own fault.
         package var contendedAttempts = 50
         /// How long the registry is given to hear of an event's tenant.
         package var unknownTenantPatience = Duration.seconds(20)
-        package var batch = 200
+        package var batch = 500
+        /// Events that are worked on at the same time; each holds a connection while its transaction runs.
+        package var concurrency = 12
+        /// How many messages of one partition are read ahead of its oldest unfinished one.
+        package var window = 2000
+        /// How often offsets are committed and written down.
+        package var beat = Duration.seconds(1)
+        /// How often keys are looked at that wait for a version or a tenant to become known.
+        package var reconsideration = Duration.seconds(30)
 
         package init() {}
     }
 
+    /// - Parameter databases: where keys of this context can be parked.
     package init(
         context role: ContextRole, subscriptions: [Subscription], consumer: KafkaConsumer, dataPlane: DataPlane,
+        in databases: (@Sendable () async throws -> [DatabaseID])? = nil,
         configuration: Configuration = Configuration(), logger: Logger
     ) {
         var logger = logger
@@ -34,50 +51,140 @@ package struct ReactionConsumer: Service {
         self.logger = logger
         self.consumer = consumer
         self.configuration = configuration
+        let table = SubscriptionTable(subscriptions)
+        replay = DeadLetterReplay(
+            context: role, subscriptions: subscriptions, dataPlane: dataPlane,
+            in: databases ?? { [dataPlane.fleet.control] }, producer: nil, logger: logger)
         intake = EventIntake(
-            inbox: Inbox(role: role, dataPlane: dataPlane, logger: logger),
-            deadLetters: DeadLetters(
-                schema: role.schema, dataPlane: dataPlane, in: { [dataPlane.fleet.control] }, logger: logger),
-            subscriptions: SubscriptionTable(subscriptions),
+            inbox: Inbox(role: role, dataPlane: dataPlane, logger: logger), deadLetters: replay.deadLetters,
+            subscriptions: table,
             patience: EventIntake.Patience(
                 attempts: configuration.attempts, contendedAttempts: configuration.contendedAttempts,
                 unknownTenant: configuration.unknownTenantPatience),
             meters: IntakeMeters(context: role.schema), logger: logger)
+        let concurrency = max(1, configuration.concurrency)
+        queue = IntakeQueue(
+            IntakeSchedule.Limits(
+                concurrency: concurrency, ofOneTenant: max(1, concurrency * 3 / 4), window: configuration.window),
+            consumer: consumer)
+        meters = ConsumerMeters(context: role.schema)
+        streams = StreamWatch(
+            gaps: StreamGaps(schema: role.schema, dataPlane: dataPlane, logger: logger), consumer: consumer,
+            meters: meters, logger: logger)
     }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await takeOver() }
+                for _ in 0..<max(1, configuration.concurrency) { group.addTask { await work() } }
+                group.addTask { await keepBooks() }
+                group.addTask { await reconsider() }
+                await read()
+                queue.close()
+                group.cancelAll()
+            }
+        }
+        await streams.settle()
+    }
+
+    /// Begins with partitions as they come, once it is clear where.
+    private func takeOver() async {
+        for await partitions in consumer.arrivals {
+            var backoff = Backoff()
+            while !Task.isCancelled {
+                do {
+                    try await intake.meetStrangers()
+                    try await streams.begin(partitions)
+                    break
+                } catch {
+                    logger.warning("can't begin with partitions yet", metadata: ["error": "\(error)"])
+                }
+                try? await backoff.wait()
+            }
+        }
+    }
+
+    private func read() async {
+        do {
+            while !Task.isCancelled {
+                let messages = try await consumer.messages(maximum: configuration.batch)
+                guard !messages.isEmpty else { return }
+                queue.add(messages)
+                meters.inFlight.record(queue.inFlight)
+            }
+        } catch is CancellationError {
+            // Shutting down: what is unfinished keeps its offset and comes again.
+        } catch {
+            logger.error("consumer has ended", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func work() async {
+        while let message = await queue.next() {
+            // One whose partition has gone meanwhile is somebody else's now.
+            let isDone = consumer.owns(message) ? await intake.settle(message) : false
+            guard let position = queue.finish(message, isDone: isDone) else { continue }
             do {
-                while !Task.isCancelled {
-                    let messages = try await consumer.messages(maximum: configuration.batch)
-                    guard !messages.isEmpty else { break }
-                    await process(messages)
-                }
-            } catch is CancellationError {
-                // Shutting down: what is unfinished keeps its offset and comes again.
+                try await Failpoint.reach("consumer.before-store")
+                consumer.store(position)
+                streams.stored(position)
+                try await Failpoint.reach("consumer.after-store")
             } catch {
-                logger.error("consumer has ended", metadata: ["error": "\(error)"])
+                logger.warning("an offset was not stored", metadata: ["error": "\(error)"])
             }
         }
     }
 
-    /// Partitions side by side, the messages of each in order.
-    private func process(_ messages: [KafkaMessage]) async {
-        let lanes = Dictionary(grouping: messages) { Lane(topic: $0.topic, partition: $0.partition) }
-        await withTaskGroup(of: Void.self) { group in
-            for messages in lanes.values {
-                group.addTask {
-                    for message in messages {
-                        guard await intake.settle(message) else { return }
-                        consumer.store(message)
-                    }
-                }
-            }
+    /// Says how far things are.
+    private func keepBooks() async {
+        var beats = 0
+        while !Task.isCancelled {
+            try? await Task.sleep(for: configuration.beat)
+            await streams.settle()
+            await streams.reviewGaps()
+            beats += 1
+            // Asks the broker for what it has, which is not to be had for nothing.
+            if beats % 10 == 0 { await streams.measureLag() }
+            meters.inFlight.record(queue.inFlight)
         }
     }
 
-    private struct Lane: Hashable {
-        let topic: String
-        let partition: Int32
+    /// Replays keys whose wait has an end: their version or their tenant may have become known.
+    private func reconsider() async {
+        while !Task.isCancelled {
+            do {
+                let parked = try await replay.deadLetters.parked()
+                meters.parked(parked)
+                for key in parked { try await reconsider(key) }
+            } catch {
+                logger.debug("parked keys are looked at later", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: configuration.reconsideration)
+        }
+    }
+
+    private func reconsider(_ key: ParkedKey) async throws {
+        switch key.next {
+        case nil:
+            // Whoever closed the last letter ended before he could let the key go.
+            _ = try await replay.deadLetters.parkedKeys.release(key.key, in: key.database)
+        case .waiting: try await release(key)
+        case .unknownVersion, .unknownTenant:
+            // A trial first: what fails still is no news, and leaves no trace.
+            let trial = try await replay.replay(.first(key.key), dryRun: true, by: "atrium")
+            if trial.first?.outcome.isThrough == true { try await release(key) }
+        case .failed, .rejected, .refused: break
+        }
+    }
+
+    private func release(_ key: ParkedKey) async throws {
+        let steps = try await replay.replay(.key(key.key), by: "atrium", reason: "what it waited for is there")
+        logger.notice(
+            "events that waited were taken in",
+            metadata: [
+                "key": "\(key.key)", "tenant": "\(key.key.tenantID)", "events": "\(steps.count)",
+                "is_free": "\(steps.last?.unparked ?? false)",
+            ])
     }
 }

@@ -1,178 +1,249 @@
+import Failpoints
 import Foundation
 import Kafka
 import Kernel
 import Logging
-import Metrics
 import Postgres
 import Tenancy
 
-/// Publishes one outbox, of one context in one database, in the order of commits, at least once, by one process at a time.
+/// Publishes one outbox, of one context in one database, in the order of commits, at least once: the shards of it that
+/// are this process's to publish.
 ///
 /// A cursor moves only after the broker has acknowledged; a relay that dies between the two publishes again, and the
 /// consumers' inboxes drop what they know.
 struct Relay: Sendable {
+    let database: DatabaseID
+    let mailbox = RelayMailbox()
     private let dataPlane: DataPlane
-    private let producer: KafkaProducer
-    private let database: DatabaseID
+    private let statements: RelayStatements
+    private let sender: RelaySender
+    private let standing = RelayStanding()
     private let notices: OutboxNotices
-    private let schema: String
-    private let role: CrossTenantRole
-    private let lease: RelayLease
     private let configuration: RelayConfiguration
+    private let metrics: RelayMetrics
     private let logger: Logger
-    private let published: Counter
-    private let setAside: Counter
-    private let lag: Gauge
 
     init(
         schema: String, in database: DatabaseID, dataPlane: DataPlane, producer: KafkaProducer,
-        notices: OutboxNotices, configuration: RelayConfiguration, logger: Logger
+        notices: OutboxNotices, configuration: RelayConfiguration, metrics: RelayMetrics, logger: Logger
     ) {
-        self.schema = schema
         self.database = database
         self.dataPlane = dataPlane
-        self.producer = producer
         self.notices = notices
         self.configuration = configuration
-        role = .worker(schema)
-        lease = RelayLease(schema: schema, owner: UUID(), duration: configuration.lease)
+        self.metrics = metrics
+        statements = RelayStatements(schema: schema, owner: UUID(), lease: configuration.lease)
         var logger = logger
         logger[metadataKey: "context"] = "\(schema)"
         logger[metadataKey: "database"] = "\(database)"
         self.logger = logger
-        published = Counter(label: "atrium_outbox_published_total", dimensions: [("context", schema)])
-        setAside = Counter(label: "atrium_outbox_set_aside_total", dimensions: [("context", schema)])
-        lag = Gauge(label: "atrium_outbox_lag_seconds", dimensions: [("context", schema)])
+        sender = RelaySender(producer: producer, standing: standing, metrics: metrics, logger: logger)
     }
 
-    /// Publishes whenever it is nudged, and until there is nothing more; ends with the nudges.
-    func run(_ nudges: AsyncStream<Void>) async {
-        var held: Held?
-        var settling = configuration.settling
-        for await _ in nudges {
-            var outcome = Round.more
-            while outcome != .idle, !Task.isCancelled {
-                do {
-                    outcome = try await publishOnce(&held)
-                    if outcome == .unsettled {
-                        try await settling.wait()
-                    } else {
-                        settling = configuration.settling
-                    }
-                } catch {
-                    guard !Task.isCancelled else { break }
-                    logger.warning("relay will try again", metadata: ["error": "\(error)"])
-                    held = nil
-                    outcome = .idle
+    /// What the rounds go by.
+    private struct Work {
+        var books: RelayBooks
+        var renewedAt: ContinuousClock.Instant?
+        var sampledAt: ContinuousClock.Instant?
+        var timers: Set<RelayTimer> = []
+        var settling: Backoff
+        var again = Backoff()
+        /// Whether shards are to be asked for, though the lease is fresh.
+        var wantsShards = false
+        /// Whether a page has to be read again.
+        var isStopped = false
+        var isFailing = false
+    }
+
+    /// Attends to its letters until the task is cancelled or there will be no more.
+    func run() async {
+        var work = Work(books: RelayBooks(configuration.limits), settling: configuration.settling)
+        await withDiscardingTaskGroup { group in
+            for await _ in mailbox.wakes {
+                let reasons = take(&work)
+                await attend(&work, &group)
+                if reasons.contains(.ownCommit), !work.books.hasAll {
+                    group.addTask { await notices.send(statements.schema, in: database) }
+                }
+            }
+            group.cancelAll()
+        }
+        _ = take(&work)
+        standing.leave(work.books.unsaved())
+        metrics.took(nil, of: database)
+    }
+
+    private func take(_ work: inout Work) -> RelaySignal.Reason {
+        var reasons: RelaySignal.Reason = []
+        for letter in mailbox.take() {
+            switch letter {
+            case .visit(let reason):
+                reasons.formUnion(reason)
+                work.books.expectMore()
+                if reason.contains(.vacancy) || work.books.lacksShards { work.wantsShards = true }
+            case .sent(let shard, let epoch, let outcome):
+                work.books.sent(shard, epoch, outcome)
+                if case .stopped = outcome { work.isStopped = true }
+            case .time(let timer):
+                work.timers.remove(timer)
+                switch timer {
+                case .renewal: break
+                case .settling: work.books.expectMore()
+                case .again:
+                    work.books.expectMore()
+                    work.isFailing = false
                 }
             }
         }
+        return reasons
     }
 
-    /// The lease as this process last heard of it.
-    private struct Held {
-        var position: OutboxPosition
-        var renewedAt: ContinuousClock.Instant
-    }
-
-    private enum Round {
-        /// There may be more to publish right now.
-        case more
-        /// Events wait for a transaction that is about to end.
-        case unsettled
-        case idle
-    }
-
-    private func publishOnce(_ held: inout Held?) async throws -> Round {
-        if held.map({ $0.renewedAt.duration(to: .now) > configuration.lease / 3 }) ?? true {
-            let asked = ContinuousClock.now
-            held = try await crossTenant(.routine("take or renew the relay's lease")) { try await lease.acquire($0) }
-                .map { Held(position: $0, renewedAt: asked) }
+    /// Goes on until there is nothing to do but to wait.
+    private func attend(_ work: inout Work, _ group: inout DiscardingTaskGroup) async {
+        var isUnsettled = false
+        do {
+            while !Task.isCancelled, !work.isFailing, let round = round(work) {
+                isUnsettled = try await fly(round, &work) || isUnsettled && round.readings.isEmpty
+                work.again = Backoff()
+                start(&work, &group)
+            }
+            start(&work, &group)
+        } catch {
+            guard !Task.isCancelled else { return }
+            logger.warning("relay will try again", metadata: ["error": "\(error)"])
+            wait(for: .again, &work, &group)
+            work.isFailing = true
         }
-        guard let from = held?.position else {
-            await notices.send(schema, in: database)
-            return .idle
+        if work.isStopped {
+            wait(for: .again, &work, &group)
+            work.isStopped = false
         }
-        let rows = try await read(after: from)
-        let settled = rows.prefix { $0.isSettled }
-        lag.record(rows.first.map { WallClock.system.now().duration(since: $0.occurredAt) / .seconds(1) } ?? 0)
-        guard let last = settled.last else { return rows.isEmpty ? .idle : .unsettled }
-        try await publish(settled)
+        if isUnsettled {
+            wait(for: .settling, &work, &group)
+        } else {
+            work.settling = configuration.settling
+        }
+        if work.books.isSending { wait(for: .renewal, &work, &group) }
+    }
+
+    private func wait(for timer: RelayTimer, _ work: inout Work, _ group: inout DiscardingTaskGroup) {
+        guard work.timers.insert(timer).inserted else { return }
+        let time: Duration
+        switch timer {
+        case .renewal: time = configuration.lease / 3
+        case .settling: time = work.settling.next()
+        case .again: time = work.again.next()
+        }
+        group.addTask { [mailbox] in
+            try? await Task.sleep(for: time)
+            mailbox.post(.time(timer))
+        }
+    }
+
+    // MARK: Rounds
+
+    /// One round trip to the database: what is done is saved, what there is room for is read.
+    private struct Round {
+        var progress: [ShardProgress]
+        var readings: [ShardReading]
+        var renews: Bool
+        var giving: [Int16]
+        var samples: Bool
+    }
+
+    private func round(_ work: Work) -> Round? {
+        let giving = work.books.leaving
+        let renews =
+            work.renewedAt.map { $0.duration(to: .now) > configuration.lease / 3 } ?? true || work.wantsShards
+            || !giving.isEmpty
+        let progress = work.books.unsaved()
+        let readings = work.books.readings()
+        guard renews || !progress.isEmpty || !readings.isEmpty else { return nil }
+        return Round(
+            progress: progress, readings: readings, renews: renews, giving: giving,
+            samples: work.books.count > 0
+                && work.sampledAt.map { $0.duration(to: .now) > configuration.sampling } ?? true)
+    }
+
+    /// Answers whether there are events that wait for a transaction to end.
+    private func fly(_ round: Round, _ work: inout Work) async throws -> Bool {
+        var flight = RelayFlight()
+        let published = work.books.publishedBefore
+        let letters = round.progress.filter { !$0.letters.isEmpty }
+        if round.renews || !round.progress.isEmpty { flight.add(statements.lock) }
+        let saved = round.progress.isEmpty ? nil : flight.add(try statements.save(round.progress))
+        if !letters.isEmpty {
+            flight.add(statements.insist(on: letters.map(\.shard)))
+            for letter in letters.flatMap(\.letters) { flight.add(letter.insertion(into: statements.schema)) }
+        }
+        if round.renews {
+            flight.add(statements.register)
+            flight.add(statements.forgetTheDead)
+        }
+        let held = round.renews ? flight.add(statements.renew(giving: round.giving)) : nil
+        let finding = round.readings.isEmpty ? nil : flight.read(round.readings, published, statements, configuration)
+        let sample = round.samples ? flight.sample(work.books.positions, published, statements) : nil
+
         let asked = ContinuousClock.now
-        let kept = try await crossTenant(.routine("advance the relay's cursor")) {
-            try await lease.advance(to: last.position, in: $0)
+        let answers = try await dataPlane.crossTenant(
+            in: database, as: .worker(statements.schema), reason: .routine("publish the outbox"), durability: .off,
+            logger: logger, flight: flight.statements)
+        if let saved {
+            let kept = try answers[saved].map { try $0.decode(Int16.self) }
+            work.books.saved(round.progress, kept: Set(kept))
+            metrics.setAside(letters.reduce(0) { $0 + $1.letters.count })
+            try await Failpoint.reach("relay.after-cursor")
         }
-        held = kept ? Held(position: last.position, renewedAt: asked) : nil
-        return settled.count == rows.count && rows.count < configuration.batch ? .idle : .more
+        var isUnsettled = false
+        if let finding {
+            isUnsettled = try flight.found(
+                finding, in: answers, for: round.readings, server: database.server, &work.books)
+        }
+        if let held {
+            try flight.held(held, in: answers, &work.books)
+            work.renewedAt = asked
+            work.wantsShards = false
+            standing.set(work.books.epochs, until: asked + configuration.lease)
+            if !round.giving.isEmpty { await notices.send(statements.schema, in: database, because: .vacancy) }
+        }
+        if let sample {
+            work.sampledAt = .now
+            metrics.took(try flight.sample(sample, in: answers, work.books), of: database)
+        }
+        return isUnsettled
     }
 
-    private func read(after position: OutboxPosition) async throws -> [OutboxRow] {
-        let rows = try await crossTenant(.routine("read the outbox")) {
-            try await $0.rows(
-                """
-                SELECT \(OutboxRow.columns) FROM \(unsafeSQL: schema).outbox o
-                WHERE (o.transaction_id, o.position) > (\(position.transactionID)::text::xid8, \(position.position))
-                ORDER BY o.transaction_id, o.position LIMIT \(configuration.batch)
-                """)
-        }
-        return try rows.map { try OutboxRow($0, from: database.server) }
-    }
-
-    /// Sends a batch until the broker has taken, or for ever refused, each of it; order within a key is kept.
-    private func publish(_ batch: ArraySlice<OutboxRow>) async throws {
-        var rest = batch
-        var backoff = Backoff()
-        while !rest.isEmpty {
-            try Task.checkCancellation()
-            let results = await producer.produce(rest.map(\.record))
-            var again: [OutboxRow] = []
-            var held: Set<[UInt8]> = []
-            for (row, result) in zip(rest, results) {
-                let key = row.record.key ?? []
-                switch result {
-                case .failure(let error) where error.isRetriable:
-                    held.insert(key)
-                    again.append(row)
-                // What came after a failure of its key goes again behind it: twice, but in order.
-                case .success where held.contains(key): again.append(row)
-                case .success: published.increment()
-                case .failure(let error): try await setAside(row, because: error)
+    private func start(_ work: inout Work, _ group: inout DiscardingTaskGroup) {
+        guard let renewedAt = work.renewedAt, renewedAt.duration(to: .now) < configuration.lease else { return }
+        for page in work.books.start() {
+            work.settling = configuration.settling
+            group.addTask {
+                do {
+                    let outcome = try await sender.send(page)
+                    mailbox.post(.sent(shard: page.shard, epoch: page.epoch, outcome))
+                } catch {
+                    guard !Task.isCancelled else { return }
+                    logger.warning("relay will publish again", metadata: ["error": "\(error)"])
+                    mailbox.post(.sent(shard: page.shard, epoch: page.epoch, .stopped))
                 }
             }
-            rest = again[...]
-            if !again.isEmpty {
-                logger.warning("broker did not take events, sending again", metadata: ["events": "\(again.count)"])
-                try await backoff.wait()
-                let kept = try await crossTenant(.routine("renew the relay's lease")) { try await lease.acquire($0) }
-                guard kept != nil else { throw LeaseLost() }
-            }
         }
     }
 
-    /// Another process publishes now; it begins at the cursor.
-    private struct LeaseLost: Error, CustomStringConvertible {
-        let description = "the lease has gone to another process"
-    }
-
-    private func setAside(_ row: OutboxRow, because error: KafkaError) async throws {
-        logger.error(
-            "broker refused an event for good; it is kept as a dead letter",
-            metadata: ["event": "\(row.eventID)", "error": "\(error)"])
-        try await crossTenant(.once("set an event aside")) { transaction in
-            transaction.enqueue(
-                DeadLetter.outgoing(row.record, eventID: row.eventID, reason: "\(error)").insertion(into: schema))
+    /// Lets other processes take over at once, from where this one has come to.
+    func release() async {
+        do {
+            var flight = RelayFlight()
+            flight.add(statements.lock)
+            let progress = standing.left.filter(\.letters.isEmpty)
+            if !progress.isEmpty { flight.add(try statements.save(progress)) }
+            for statement in statements.release { flight.add(statement) }
+            _ = try await dataPlane.crossTenant(
+                in: database, as: .worker(statements.schema), reason: .routine("release the relay's leases"),
+                durability: .off, logger: logger, flight: flight.statements)
+            await notices.send(statements.schema, in: database, because: .vacancy)
+        } catch {
+            logger.debug("the leases run out by themselves", metadata: ["error": "\(error)"])
         }
-        setAside.increment()
-    }
-
-    /// Lets another process take over at once.
-    func releaseLease() async {
-        try? await crossTenant(.routine("release the relay's lease")) { lease.release($0) }
-    }
-
-    private func crossTenant<Result>(
-        _ reason: CrossTenantReason, _ body: (CrossTenantTransaction) async throws -> Result
-    ) async throws -> Result {
-        try await dataPlane.crossTenant(in: database, as: role, reason: reason, logger: logger, body)
     }
 }

@@ -5,8 +5,8 @@ package import Tenancy
 
 /// How relays go about their work.
 package struct RelayConfiguration: Sendable {
-    /// How long the others wait before they take over from a process that died.
-    package var lease = Duration.seconds(5)
+    /// How long the others wait before they take over from a process that died. Renewed three times as often.
+    package var lease = Duration.seconds(3)
     /// How often an outbox is looked at when nobody nudges, as long as there are few of them.
     package var heartbeat = Duration.seconds(1)
     /// How many outboxes are looked at in a heartbeat: where there are more, each waits for its turn.
@@ -14,12 +14,15 @@ package struct RelayConfiguration: Sendable {
     /// How long to wait for a transaction that holds back events which have committed after it began: most end
     /// within milliseconds, and one that stays open must not be asked about all the time.
     var settling = Backoff(first: .milliseconds(2), limit: .milliseconds(250))
-    package var batch = 500
+    /// How often what waits is counted.
+    var sampling = Duration.seconds(5)
+    var limits = ShardLimits()
 
     package init() {}
 }
 
-/// Publishes one context's outboxes, one relay for each database that has one.
+/// Publishes one context's outboxes, one relay for each database that has one, and shares the shards of each with the
+/// other processes that do so.
 ///
 /// A nudge reaches its relay at once. One that got lost with its process is made up for by the heartbeat, which goes
 /// round all databases: with more of them than `outboxesInHeartbeat`, a round takes as many heartbeats as it must, so
@@ -32,6 +35,7 @@ package struct RelayFleet: Service {
     private let signal: RelaySignal
     private let notices: OutboxNotices
     private let configuration: RelayConfiguration
+    private let metrics: RelayMetrics
     private let logger: Logger
 
     package init(
@@ -47,6 +51,7 @@ package struct RelayFleet: Service {
         self.notices = notices
         self.configuration = configuration
         self.logger = logger
+        metrics = RelayMetrics(schema: schema)
     }
 
     package func run() async throws {
@@ -55,7 +60,7 @@ package struct RelayFleet: Service {
             let relays = await cancelWhenGracefulShutdown { await publish() }
             // Lets other processes take over at once, instead of waiting until the leases run out.
             await withDiscardingTaskGroup { group in
-                for relay in relays { group.addTask { await relay.releaseLease() } }
+                for relay in relays { group.addTask { await relay.release() } }
             }
             group.cancelAll()
         }
@@ -72,7 +77,9 @@ package struct RelayFleet: Service {
                     logger.debug("outboxes are looked for again", metadata: ["error": "\(error)"])
                 }
             }
-            for database in waiting.prefix(configuration.outboxesInHeartbeat) { signal.nudge(database) }
+            for database in waiting.prefix(configuration.outboxesInHeartbeat) {
+                signal.nudge(database, because: [])
+            }
             waiting.removeFirst(min(waiting.count, configuration.outboxesInHeartbeat))
             try? await Task.sleep(for: configuration.heartbeat)
         }
@@ -80,25 +87,24 @@ package struct RelayFleet: Service {
 
     /// Answers the relays that were at work, once it is cancelled and they are done.
     private func publish() async -> [Relay] {
-        var relays: [DatabaseID: (relay: Relay, nudge: AsyncStream<Void>.Continuation)] = [:]
+        var relays: [DatabaseID: Relay] = [:]
         await withDiscardingTaskGroup { group in
             for await _ in signal.nudges {
-                for database in signal.takeNudged() {
+                for (database, reason) in signal.takeNudged() {
                     if let known = relays[database] {
-                        known.nudge.yield()
+                        known.mailbox.post(.visit(reason))
                         continue
                     }
                     let relay = Relay(
                         schema: schema, in: database, dataPlane: dataPlane, producer: producer, notices: notices,
-                        configuration: configuration, logger: logger)
-                    let (nudges, nudge) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-                    relays[database] = (relay, nudge)
-                    nudge.yield()
-                    group.addTask { await relay.run(nudges) }
+                        configuration: configuration, metrics: metrics, logger: logger)
+                    relays[database] = relay
+                    relay.mailbox.post(.visit(reason))
+                    group.addTask { await relay.run() }
                 }
             }
-            for (_, nudge) in relays.values { nudge.finish() }
+            for relay in relays.values { relay.mailbox.finish() }
         }
-        return relays.values.map(\.relay)
+        return Array(relays.values)
     }
 }

@@ -11,5 +11,6 @@ final class Strangers: Sendable {
     func contains(_ key: EventKey) -> Bool { keys.withLock { $0.contains(key) } }
     func insert(_ key: EventKey) { _ = keys.withLock { $0.insert(key) } }
     func remove(_ key: EventKey) { _ = keys.withLock { $0.remove(key) } }
-    func replace(with found: [EventKey]) { keys.withLock { $0 = Set(found) } }
+    /// What is there too much is found out about when it is used.
+    func add(_ found: [EventKey]) { keys.withLock { $0.formUnion(found) } }
 }

@@ -43,11 +43,13 @@ package struct Subscription: Sendable {
     }
 
     /// What is to be done about a fact that has come in this version.
-    enum Reading: Hashable {
+    enum Reading: Int, Comparable {
         case readable
         /// It comes in a version that can be read as well.
         case comesOtherwise
         case unknown
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
 
     func reading(of type: String, alsoAs others: [String]) -> Reading {
@@ -75,5 +77,21 @@ struct SubscriptionTable: Sendable {
     /// Those to the fact that an event of this type tells, whatever its version; in the order they were declared.
     func to(_ type: String) -> [Subscription] {
         byFact[FactType(type)?.fact ?? type] ?? []
+    }
+
+    /// What each reaction to the fact does about it, where one reaction may be written for several versions.
+    func readings(of type: String, alsoAs others: [String]) -> [(
+        subscription: Subscription, reading: Subscription.Reading
+    )] {
+        var found: [(subscription: Subscription, reading: Subscription.Reading)] = []
+        for subscription in to(type) {
+            let reading = subscription.reading(of: type, alsoAs: others)
+            guard let index = found.firstIndex(where: { $0.subscription.reaction == subscription.reaction }) else {
+                found.append((subscription, reading))
+                continue
+            }
+            if reading < found[index].reading { found[index] = (subscription, reading) }
+        }
+        return found
     }
 }

@@ -7,7 +7,7 @@ enum Fences {
         "Kernel": [], "Reactor": [], "Telemetry": [], "Failpoints": [],
         "Postgres": ["CPostgres", "Kernel", "Reactor"],
         "Kafka": ["CRDKafka", "Kernel", "Reactor"],
-        "Tenancy": ["Postgres", "Kernel"],
+        "Tenancy": ["Postgres", "Kernel", "Failpoints"],
         "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],

@@ -59,7 +59,7 @@ struct Backbone: Sendable {
         }
     }
 
-    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(5), producer: KafkaProducer) throws
+    func relay(_ signal: RelaySignal? = nil, lease: Duration = .seconds(3), producer: KafkaProducer) throws
         -> RelayFleet
     {
         var configuration = RelayConfiguration()

@@ -27,13 +27,18 @@ enum Reactions {
         Int(try await backbone.plane.asSuperuser("SELECT count(*) FROM billing.receipts")[0].decode(Int64.self))
     }
 
+    static func consumer(_ backbone: Backbone) throws -> KafkaConsumer {
+        try KafkaConsumer(
+            backbone.kafka, group: "atrium.billing", topics: [ThingHappenedV1.topic], beginning: .whenTold,
+            logger: .silent)
+    }
+
     static func consuming(
         _ backbone: Backbone, _ subscriptions: [Subscription],
         configuration: ReactionConsumer.Configuration = ReactionConsumer.Configuration(),
-        dataPlane: DataPlane? = nil, _ body: @Sendable () async throws -> Void
+        dataPlane: DataPlane? = nil, consumer given: KafkaConsumer? = nil, _ body: @Sendable () async throws -> Void
     ) async throws {
-        let consumer = try KafkaConsumer(
-            backbone.kafka, group: "atrium.billing", topics: [ThingHappenedV1.topic], logger: .silent)
+        let consumer = try given ?? consumer(backbone)
         let reactions = ReactionConsumer(
             context: Backbone.billing, subscriptions: subscriptions, consumer: consumer,
             dataPlane: dataPlane ?? backbone.plane.dataPlane,

@@ -101,7 +101,7 @@ struct RelayTests {
                     backbone.signal.nudge(backbone.plane.fleet.control)
                     try await Waiting.until("the relay has looked") {
                         let rows = try await backbone.plane.asSuperuser(
-                            "SELECT owner IS NOT NULL FROM orders.outbox_cursor")
+                            "SELECT bool_and(owner IS NOT NULL) FROM orders.outbox_cursor")
                         return try rows[0].decode(Bool.self)
                     }
                 }

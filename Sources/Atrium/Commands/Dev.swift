@@ -88,6 +88,7 @@ struct Dev: AsyncParsableCommand {
         for topic in modules.topics {
             try broker.create(TopicSpec(topic, partitions: configuration.topicPartitions))
         }
+        try await database.forgetOffsets(modules)
         let republished = try await database.rewindOutboxes(modules)
         if republished > 0 {
             steps.note(

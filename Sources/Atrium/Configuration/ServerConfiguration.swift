@@ -32,6 +32,8 @@ struct ServerConfiguration: Sendable {
     var schemas: URL
     /// How often canaries try to reach one another; `nil` where this process has no such watch.
     var canaryInterval: Duration?
+    /// How long published events are kept after their day is over.
+    var outboxRetention = Duration.seconds(14 * 86_400)
     var log = LogConfiguration()
 }
 
@@ -88,6 +90,7 @@ extension ServerConfiguration {
             "roles", override: options.roles, default: Set(ProcessRole.allCases))
         let schemas = settings.folder("schemas")
         let canaries = settings.number("canary.interval", default: 30, in: 0...86_400)
+        let outboxRetention = settings.number("outbox.retention", default: 14, in: 1...3650)
         let log = settings.log()
         let publicURL = settings.text("public.url", default: "http://\(host):\(port)")
         if URL(string: publicURL)?.scheme?.hasPrefix("http") != true {
@@ -105,7 +108,8 @@ extension ServerConfiguration {
             kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication,
             operatorKey: operatorKey,
             secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas,
-            canaryInterval: canaries == 0 ? nil : .seconds(canaries), log: log)
+            canaryInterval: canaries == 0 ? nil : .seconds(canaries),
+            outboxRetention: .seconds(outboxRetention * 86_400), log: log)
     }
 
     /// What the command line says, which goes before everything else.

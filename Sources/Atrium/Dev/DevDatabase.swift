@@ -61,6 +61,15 @@ struct DevDatabase: Sendable {
         }
     }
 
+    /// The embedded broker comes up empty, which is no loss here: every context begins with its topics anew.
+    func forgetOffsets(_ modules: Modules) async throws {
+        for module in modules.loaded where !module.subscriptions.isEmpty {
+            let schema = module.context.schema
+            _ = try await run("DELETE FROM \(identifier: schema).consumed", in: Self.name)
+            _ = try await run("DELETE FROM \(identifier: schema).stream_gaps WHERE taken_at IS NULL", in: Self.name)
+        }
+    }
+
     /// The embedded broker comes up empty: has each outbox be published again from the first event on that a reaction
     /// neither took in nor gave up on. Answers how many outboxes are.
     func rewindOutboxes(_ modules: Modules) async throws -> Int {
@@ -76,14 +85,29 @@ struct DevDatabase: Sendable {
 
     private func rewind(_ publisher: LoadedModule, for modules: Modules, in database: String) async throws -> Bool {
         let schema = publisher.backbone.schema
-        // A lease that a killed process left would keep the relay waiting.
+        // A lease that a killed process left would keep the relay waiting. A tenant that had a lane goes with the others
+        // again, from where it had come to.
         _ = try await run(
-            "UPDATE \(identifier: schema).outbox_cursor SET owner = NULL, lease_until = '-infinity'", in: database)
+            """
+            UPDATE \(identifier: schema).outbox_cursor c
+            SET owner = NULL, lease_until = '-infinity', lanes = '[]', transaction_id = f.transaction_id,
+                position = f.position
+            FROM (
+                SELECT DISTINCT ON (shard) shard, transaction_id, position FROM (
+                    SELECT shard, transaction_id, position FROM \(identifier: schema).outbox_cursor
+                    UNION ALL
+                    SELECT k.shard, l.transaction::xid8, l.position FROM \(identifier: schema).outbox_cursor k
+                    CROSS JOIN jsonb_to_recordset(k.lanes) AS l (transaction text, position bigint)) AS places
+                ORDER BY shard, transaction_id, position) AS f
+            WHERE f.shard = c.shard
+            """, in: database)
         if schema == "control" {
             // What others took in of these lies in the databases of many tenants, and they are few.
             return try await !run(
                 """
-                UPDATE control.outbox_cursor SET transaction_id = '0', position = 0 WHERE position > 0 RETURNING true
+                UPDATE control.outbox_cursor
+                SET transaction_id = '0', position = 0, lanes = '[]', published_before = '-infinity'
+                WHERE transaction_id > '0' RETURNING true
                 """, in: database
             ).isEmpty
         }
@@ -94,7 +118,7 @@ struct DevDatabase: Sendable {
                 let rows = try await run(
                     """
                     WITH missing AS (
-                        SELECT o.transaction_id, o.position FROM \(identifier: schema).outbox o
+                        SELECT DISTINCT ON (o.shard) o.shard, o.transaction_id, o.position FROM \(identifier: schema).outbox o
                         WHERE o.type = \(subscription.eventType) AND NOT EXISTS (
                             SELECT FROM \(identifier: reader.backbone.schema).inbox i
                             WHERE i.tenant_id = o.tenant_id AND i.event_id = o.event_id
@@ -106,10 +130,11 @@ struct DevDatabase: Sendable {
                         AND NOT EXISTS (
                             SELECT FROM \(identifier: schema).dead_letters d
                             WHERE d.event_id = o.event_id::text AND d.direction = 'outgoing')
-                        ORDER BY o.transaction_id, o.position LIMIT 1)
+                        ORDER BY o.shard, o.transaction_id, o.position)
                     UPDATE \(identifier: schema).outbox_cursor c
-                    SET transaction_id = m.transaction_id, position = m.position - 1
-                    FROM missing m WHERE (m.transaction_id, m.position) <= (c.transaction_id, c.position)
+                    SET transaction_id = m.transaction_id, position = m.position - 1, published_before = '-infinity'
+                    FROM missing m
+                    WHERE m.shard = c.shard AND (m.transaction_id, m.position) <= (c.transaction_id, c.position)
                     RETURNING true
                     """, in: database)
                 isRewound = isRewound || !rows.isEmpty

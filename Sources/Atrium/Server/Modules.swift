@@ -77,6 +77,19 @@ struct Modules: Sendable {
         }
     }
 
+    /// Who publishes what, also of the contexts that this process does not run.
+    private static let publishers: [(published: [any IntegrationEvent.Type], backbone: ContextRole)] = [
+        (IdentityModule.published, IdentityModule.backbone), (OrdersModule.published, OrdersModule.backbone),
+        (BillingModule.published, BillingModule.backbone), (MeteringModule.published, MeteringModule.backbone),
+    ]
+
+    /// The schemas with the outboxes that a module hears from.
+    static func sources(of module: LoadedModule) -> [String] {
+        let topics = Set(module.subscriptions.map(\.topic))
+        return publishers.filter { publisher in publisher.published.contains { topics.contains($0.topic) } }
+            .map(\.backbone.schema)
+    }
+
     /// The schemas whose receipts somebody has to look after.
     var schemas: [String] { Set(loaded.flatMap { [$0.context.schema, $0.backbone.schema] }).sorted() }
 

@@ -69,6 +69,11 @@ struct Server {
             let signals = modules.loaded.map { ($0.backbone.schema, $0.relaySignal) }
             services.append(OutboxListener(notices, signals: Dictionary(uniqueKeysWithValues: signals)))
             services.append(
+                OutboxUpkeep(
+                    schemas: Set(modules.loaded.map(\.backbone.schema)).sorted(), dataPlane: dataPlane,
+                    in: { try await data.databases(of: $0)() }, retention: configuration.outboxRetention,
+                    logger: logger))
+            services.append(
                 ReceiptExpiry(
                     schemas: modules.schemas, dataPlane: dataPlane, in: { try await data.directory.databases },
                     logger: logger))
@@ -82,12 +87,13 @@ struct Server {
             for module in modules.loaded where !module.subscriptions.isEmpty {
                 let consumer = try KafkaConsumer(
                     kafka, group: "atrium.\(module.context.schema)",
-                    topics: Set(module.subscriptions.map(\.topic)).sorted(), logger: logger)
+                    topics: Set(module.subscriptions.map(\.topic)).sorted(), beginning: .whenTold, logger: logger)
                 services.append(consumer)
                 services.append(
                     ReactionConsumer(
                         context: module.context, subscriptions: module.subscriptions, consumer: consumer,
-                        dataPlane: dataPlane, logger: logger))
+                        dataPlane: dataPlane, in: data.databases(of: module.backbone.schema), logger: logger))
+                services.append(inboxUpkeep(module, data, admin))
             }
         }
         services.append(web)
@@ -107,6 +113,29 @@ struct Server {
                 "roles": "\(configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
             ])
         try await ServiceGroup(configuration: group).run()
+    }
+
+    private func inboxUpkeep(_ module: LoadedModule, _ data: DataServices, _ admin: KafkaAdmin) -> InboxUpkeep {
+        let topics = Set(module.subscriptions.map(\.topic)).sorted()
+        let schemas = Modules.sources(of: module)
+        let sources = RedeliveryHorizon.Sources(
+            oldestHeld: { [logger] in
+                var oldest = WallClock.system.now()
+                for schema in schemas {
+                    let reach = OutboxReach(schema: schema, dataPlane: data.plane, logger: logger)
+                    for database in try await data.databases(of: schema)() {
+                        oldest = min(oldest, try await reach.oldest(in: database))
+                    }
+                }
+                return oldest
+            },
+            brokerHasOutlived: {
+                try await admin.hasOutlived(
+                    $0.microsecondsSinceEpoch / 1000, group: "atrium.\(module.context.schema)", topics: topics)
+            })
+        return InboxUpkeep(
+            context: module.context, sources: sources, dataPlane: data.plane,
+            in: data.databases(of: module.backbone.schema), logger: logger)
     }
 
     /// In processes with the role `relay`, of which there are few: each of them watches every database.

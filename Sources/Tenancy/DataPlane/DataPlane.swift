@@ -8,9 +8,9 @@ package import Postgres
 package final class DataPlane: Sendable {
     package let fleet: DatabaseFleet
     private let locator: any TenantLocator
-    private let signer: ContextSigner
-    private let deadline: Duration
-    private let audit = CrossTenantAudit()
+    let signer: ContextSigner
+    let deadline: Duration
+    let audit = CrossTenantAudit()
 
     /// - Parameter deadline: how long a transaction may take, waiting for a connection included.
     package init(
@@ -247,7 +247,7 @@ package struct DataPlaneUnavailable: Error, CustomStringConvertible {
 }
 
 /// What the database's refusals mean to the callers of a transaction.
-private func translate(_ error: any Error) -> any Error {
+func translate(_ error: any Error) -> any Error {
     guard let error = error as? PostgresError else { return error }
     switch error.code {
     case .connectionLost, .connectFailed, .timeout, .poolExhausted, .poolClosed:

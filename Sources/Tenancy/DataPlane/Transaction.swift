@@ -1,3 +1,4 @@
+import Failpoints
 package import Postgres
 
 /// Statements held back until they can leave together.
@@ -13,6 +14,7 @@ final class Transaction {
     private var receiptKey: String?
     private var hasWritten = false
     private(set) var actionsAfterCommit: [@Sendable () -> Void] = []
+    private var crashTested: [String] = []
 
     init(
         _ connection: PostgresConnection, plan: TransactionPlan, prologue: [Statement],
@@ -61,7 +63,17 @@ final class Transaction {
         actionsAfterCommit.append(action)
     }
 
+    func crashTested(as name: String) {
+        if !crashTested.contains(name) { crashTested.append(name) }
+    }
+
     func commit() async throws {
+        for name in crashTested { try await Failpoint.reach("\(name).before-commit") }
+        try await sendCommit()
+        for name in crashTested { try await Failpoint.reach("\(name).after-commit") }
+    }
+
+    private func sendCommit() async throws {
         guard !writes.isEmpty || prologue.isEmpty else { return }
         let last = writes
         writes = []
@@ -143,6 +155,11 @@ package final class TenantTransaction {
     /// Sends what is enqueued and a statement that writes and returns rows, such as `UPDATE … RETURNING`.
     package func rowsWriting(_ sql: SQL) async throws -> Rows {
         try await transaction.rowsWriting(sql)
+    }
+
+    /// Gives crash tests two places to strike at: `<name>.before-commit` and `<name>.after-commit`.
+    package func crashTested(as name: StaticString) {
+        transaction.crashTested(as: "\(name)")
     }
 
     /// Runs an action once the transaction has committed, and never if it has not.

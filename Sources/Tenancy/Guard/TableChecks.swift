@@ -2,7 +2,7 @@ import Postgres
 
 /// Row security, policies and views.
 enum TableChecks {
-    static let all: [SQL] = [fences, policies, severalPolicies, unfenced, views]
+    static let all: [SQL] = [fences, partitions, policies, severalPolicies, unfenced, views]
 
     private static let fences: SQL = """
         SELECT format('tenant table %I.%I %s%s; see platform.protect', n.nspname, c.relname, problem,
@@ -16,6 +16,19 @@ enum TableChecks {
             ('is a foreign table, which can have no row security', c.relkind = 'f')
         ) AS found (problem, holds)
         WHERE c.relkind IN ('r', 'p', 'f') AND \(Catalogue.ours) AND holds
+        ORDER BY 1
+        """
+
+    /// A partition is reached through its table alone: its own rights would be without the table's policies.
+    private static let partitions: SQL = """
+        SELECT DISTINCT format('%s, a partition of %s, is open to %s by itself; run: REVOKE ALL ON %s FROM %s', c.oid::regclass,
+            i.inhparent::regclass, CASE WHEN a.grantee = 0 THEN 'everyone' ELSE 'role ' || a.grantee::regrole END,
+            c.oid::regclass, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_inherits i ON i.inhrelid = c.oid,
+        LATERAL (
+            SELECT grantee FROM aclexplode(c.relacl)
+            UNION SELECT s.grantee FROM pg_attribute g, aclexplode(g.attacl) s WHERE g.attrelid = c.oid) AS a
+        WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f') AND \(Catalogue.ours) AND a.grantee <> c.relowner
         ORDER BY 1
         """
 

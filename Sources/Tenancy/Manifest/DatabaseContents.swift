@@ -77,7 +77,8 @@ struct DatabaseContents: Sendable {
         AND pg_get_expr(p.polwithcheck, c.oid) IS NOT DISTINCT FROM \(bound)
         """
 
-    // A sequence behind a column's numbers holds none but those; temporary tables end with their session.
+    // A sequence behind a column's numbers holds none but those; temporary tables end with their session. A partition that
+    // nobody gets at but through its table is part of that.
     private static let question: SQL = """
         SELECT n.nspname::text, c.relname::text, c.relkind::text,
             ARRAY(
@@ -115,6 +116,8 @@ struct DatabaseContents: Sendable {
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
             AND n.nspname !~ '^pg_(toast_)?temp_'
+            AND NOT (c.relispartition AND c.relrowsecurity AND c.relforcerowsecurity AND NOT EXISTS (
+                SELECT FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner))
             AND NOT (c.relkind = 'S' AND EXISTS (
                 SELECT FROM pg_depend d
                 WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass

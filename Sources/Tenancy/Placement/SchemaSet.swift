@@ -21,9 +21,8 @@ package enum SchemaSet: Hashable, Sendable {
 
     /// Tables of the event backbone, which all tenants of a database share.
     static let shared: Set<String> = [
-        "outbox", "outbox_cursor", "inbox", "dead_letters", "parked_keys", "operator_actions", "consumed",
-        "stream_gaps",
-        "receipts",
+        "outbox", "outbox_cursor", "outbox_relays", "outbox_drops", "inbox", "dead_letters", "parked_keys",
+        "operator_actions", "consumed", "stream_gaps", "inbox_horizons", "receipts",
     ]
 
     /// Puts the tenant's own schema in place of the context's wherever a statement names one of its tables or functions:

@@ -39,7 +39,7 @@ struct SharedRows: Sendable {
     private static func tables(_ contexts: [String]) -> SQL {
         """
         SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (\(contexts)) AND EXISTS (
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = ANY (\(contexts)) AND EXISTS (
             SELECT FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
         ORDER BY 1, 2

@@ -155,6 +155,336 @@ ALTER TABLE platform.backfill_progress FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON platform.backfill_progress USING (tenant_id = (SELECT platform.tenant_id()))
     WITH CHECK (tenant_id = (SELECT platform.tenant_id()));
 
+-- Numbers a context's events in the order in which a transaction leaves them. A trigger, because a partitioned table has
+-- no identity column, and the right to use a sequence would tell a tenant how much the others have going on.
+CREATE FUNCTION platform.number_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.position := nextval(TG_ARGV[0]::regclass);
+    RETURN NEW;
+END
+$$;
+
+-- Makes the partitions of an outbox for today and the days to come that are missing; answers how many it made.
+-- What is attached when it is done holds nobody up who writes. A day that has rows in the default partition already
+-- stays there: those rows are published like the others.
+CREATE FUNCTION platform.extend_outbox(context text, days int) RETURNS int
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    day date;
+    part text;
+    made int := 0;
+BEGIN
+    FOR day IN SELECT d::date FROM generate_series(current_date, current_date + days, interval '1 day') AS d LOOP
+        part := 'outbox_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        -- Against others who are at this as well.
+        EXECUTE format('LOCK TABLE %I.outbox IN SHARE UPDATE EXCLUSIVE MODE', context);
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE %1$I.%2$I (LIKE %1$I.outbox INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS '
+                'INCLUDING STORAGE)', context, part);
+            EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
+            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+            -- Unlike CREATE … PARTITION OF this lets others write meanwhile.
+            EXECUTE format(
+                'ALTER TABLE %1$I.outbox ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)', context, part,
+                day::timestamptz, (day + 1)::timestamptz);
+            made := made + 1;
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- Drops the oldest partition of an outbox that ended longer ago than the retention, or empties the default partition when
+-- all in it is as old; answers its name, or NULL where there is none or where something in it is not published.
+CREATE FUNCTION platform.shorten_outbox(context text, retention interval) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    part text;
+    first timestamptz;
+    last timestamptz;
+    is_published boolean;
+BEGIN
+    SELECT c.relname INTO part FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = format('%I.outbox', context)::regclass AND (
+        c.relname ~ '^outbox_[0-9]{8}$'
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() - retention)
+        OR c.relname = 'outbox_default' AND pg_relation_size(c.oid) > 0)
+    ORDER BY c.relname LIMIT 1;
+    IF part IS NULL THEN
+        RETURN NULL;
+    END IF;
+    -- In the relays' order: first the cursors, then the events. Nobody writes either until this transaction ends.
+    EXECUTE format('LOCK TABLE %I.outbox_cursor IN EXCLUSIVE MODE', context);
+    EXECUTE format('LOCK TABLE %I.outbox IN ACCESS EXCLUSIVE MODE', context);
+    -- The owner itself is held to row security otherwise, and would see no row that keeps the partition.
+    EXECUTE format('ALTER TABLE %I.%I NO FORCE ROW LEVEL SECURITY', context, part);
+    EXECUTE format($sql$
+        SELECT min(recorded_at), max(recorded_at),
+            NOT EXISTS (
+                SELECT FROM %1$I.outbox_cursor c JOIN %1$I.%2$I o ON o.shard = c.shard
+                WHERE (o.transaction_id, o.position) > (c.transaction_id, c.position))
+            AND NOT EXISTS (
+                SELECT FROM %1$I.outbox_cursor c CROSS JOIN jsonb_to_recordset(c.lanes)
+                    AS l (tenant uuid, transaction text, position bigint)
+                JOIN %1$I.%2$I o ON o.shard = c.shard AND o.tenant_id = l.tenant
+                WHERE (o.transaction_id, o.position) > (l.transaction::xid8, l.position)
+                    AND (o.transaction_id, o.position) <= (c.transaction_id, c.position))
+        FROM %1$I.%2$I
+        $sql$, context, part) INTO first, last, is_published;
+    IF part = 'outbox_default' THEN
+        IF NOT is_published OR last > now() - retention THEN
+            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+            RETURN NULL;
+        END IF;
+        EXECUTE format('TRUNCATE %I.%I', context, part);
+        EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+        IF first IS NULL THEN
+            RETURN NULL;
+        END IF;
+        last := last + interval '1 microsecond';
+    ELSIF is_published THEN
+        first := to_date(right(part, 8), 'YYYYMMDD')::timestamptz;
+        last := first + interval '1 day';
+        EXECUTE format('DROP TABLE %I.%I', context, part);
+    ELSE
+        EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+        RETURN NULL;
+    END IF;
+    EXECUTE format(
+        'INSERT INTO %I.outbox_drops (partition, recorded_from, recorded_to) VALUES ($1, $2, $3)', context)
+    USING part, first, last;
+    RETURN part;
+END
+$$;
+
+-- A context's outbox, what its relays know of it, and what keeps it.
+CREATE FUNCTION platform.create_outbox(context text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    worker text := context || '_worker';
+    keeper text;
+BEGIN
+    -- Append-only. Read in the order of (transaction_id, position), never past a transaction that may still commit.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.outbox (
+            tenant_id uuid NOT NULL,
+            position bigint NOT NULL DEFAULT 0,
+            transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(),
+            -- When the row was written, not when its transaction began.
+            recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            event_id uuid NOT NULL,
+            topic text NOT NULL,
+            type text NOT NULL,
+            aggregate_id uuid NOT NULL,
+            aggregate_version bigint NOT NULL,
+            occurred_at timestamptz NOT NULL,
+            correlation_id uuid NOT NULL,
+            causation_id uuid,
+            traceparent text NOT NULL,
+            payload text NOT NULL,
+            -- All events of an aggregate are in one of eight shards.
+            shard smallint NOT NULL GENERATED ALWAYS AS ((get_byte(uuid_send(aggregate_id), 15) & 7)::smallint) STORED
+        ) PARTITION BY RANGE (recorded_at)$sql$, context);
+    EXECUTE format('CREATE SEQUENCE %1$I.outbox_position_seq OWNED BY %1$I.outbox.position', context);
+    EXECUTE format(
+        'CREATE TRIGGER number_event BEFORE INSERT ON %1$I.outbox FOR EACH ROW '
+        'EXECUTE FUNCTION platform.number_event(%2$L)', context, format('%I.outbox_position_seq', context));
+    EXECUTE format('CREATE INDEX outbox_commit_order ON %I.outbox (shard, transaction_id, position)', context);
+    -- For the relay's lanes: one tenant's events of a shard.
+    EXECUTE format('CREATE INDEX outbox_lanes ON %I.outbox (tenant_id, shard, transaction_id, position)', context);
+    PERFORM platform.protect(format('%I.outbox', context)::regclass, platform.outbox_rights());
+    PERFORM platform.open_across_tenants(format('%I.outbox', context)::regclass, worker, 'SELECT');
+    -- Takes what comes when upkeep is late, so that no insert ever fails for want of a partition.
+    EXECUTE format('CREATE TABLE %1$I.outbox_default PARTITION OF %1$I.outbox DEFAULT', context);
+    EXECUTE format('ALTER TABLE %I.outbox_default ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.outbox_default FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.extend_outbox(context, 3);
+
+    -- How far each shard has been published, and which process publishes it until when. Everything up to the position
+    -- is published but for the tenants that have a lane: theirs is published up to where the lane is. No owner is held
+    -- to row security here and in the next two: what keeps the outbox has to see them.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.outbox_cursor (
+            shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 7),
+            transaction_id xid8 NOT NULL DEFAULT '0',
+            position bigint NOT NULL DEFAULT 0,
+            lanes jsonb NOT NULL DEFAULT '[]',
+            -- All that was recorded before is published.
+            published_before timestamptz NOT NULL DEFAULT '-infinity',
+            owner uuid,
+            lease_until timestamptz NOT NULL DEFAULT '-infinity'
+        )$sql$, context);
+    EXECUTE format('INSERT INTO %I.outbox_cursor (shard) SELECT generate_series(0, 7)', context);
+    PERFORM platform.open_across_tenants(format('%I.outbox_cursor', context)::regclass, worker, 'SELECT, UPDATE');
+    EXECUTE format('ALTER TABLE %I.outbox_cursor ENABLE ROW LEVEL SECURITY', context);
+
+    -- The processes that publish this outbox, each of them until it is not heard of any more.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.outbox_relays (
+            owner uuid PRIMARY KEY,
+            seen_until timestamptz NOT NULL
+        )$sql$, context);
+    PERFORM platform.open_across_tenants(
+        format('%I.outbox_relays', context)::regclass, worker, 'SELECT, INSERT, UPDATE, DELETE');
+    EXECUTE format('ALTER TABLE %I.outbox_relays ENABLE ROW LEVEL SECURITY', context);
+
+    -- What is no longer held, for those who have to know how far back an event may still come from.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.outbox_drops (
+            partition text NOT NULL,
+            recorded_from timestamptz NOT NULL,
+            recorded_to timestamptz NOT NULL,
+            dropped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            CONSTRAINT outbox_drops_pkey PRIMARY KEY (recorded_from, dropped_at)
+        )$sql$, context);
+    PERFORM platform.open_across_tenants(format('%I.outbox_drops', context)::regclass, worker, 'SELECT');
+    EXECUTE format('ALTER TABLE %I.outbox_drops ENABLE ROW LEVEL SECURITY', context);
+
+    -- With the owner's rights, for the context's worker alone, and gone again where a lock does not come at once.
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.extend_outbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.extend_outbox(%1$L, days)$call$ $sql$, context);
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.shorten_outbox(retention interval) RETURNS text LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.shorten_outbox(%1$L, retention)$call$ $sql$, context);
+    FOREACH keeper IN ARRAY ARRAY['extend_outbox', 'shorten_outbox'] LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I FROM PUBLIC', context, keeper);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO %I', context, keeper, worker);
+    END LOOP;
+END
+$$;
+
+-- The first of the identifiers (UUIDv7) that are made at this time.
+CREATE FUNCTION platform.first_id_at(moment timestamptz) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+
+-- Makes the partitions of an inbox for yesterday, today and the days to come that are missing, by the time that
+-- identifiers of events begin with; answers how many it made. As with the outbox, a day that has rows in the default
+-- partition already stays there.
+CREATE FUNCTION platform.extend_inbox(context text, days int) RETURNS int
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    day date;
+    part text;
+    made int := 0;
+BEGIN
+    FOR day IN SELECT d::date FROM generate_series(current_date - 1, current_date + days, interval '1 day') AS d LOOP
+        part := 'inbox_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        EXECUTE format('LOCK TABLE %I.inbox IN SHARE UPDATE EXCLUSIVE MODE', context);
+        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE %1$I.%2$I (LIKE %1$I.inbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
+                context, part);
+            EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
+            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+            EXECUTE format(
+                'ALTER TABLE %1$I.inbox ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)', context, part,
+                platform.first_id_at(day::timestamptz), platform.first_id_at((day + 1)::timestamptz));
+            made := made + 1;
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- Drops the oldest partition of an inbox that ends before the moment, or deletes what the default partition holds of
+-- events taken in before it; answers its name, or NULL where nothing is as old. Whoever calls it knows that none of these
+-- events can come again.
+CREATE FUNCTION platform.shorten_inbox(context text, before timestamptz) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    part text;
+    deleted bigint;
+BEGIN
+    SELECT c.relname INTO part FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = format('%I.inbox', context)::regclass AND c.relname ~ '^inbox_[0-9]{8}$'
+        AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= before
+    ORDER BY c.relname LIMIT 1;
+    IF part IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %I.%I', context, part);
+        RETURN part;
+    END IF;
+    IF pg_relation_size(format('%I.inbox_default', context)::regclass) = 0 THEN
+        RETURN NULL;
+    END IF;
+    -- The owner itself is held to row security otherwise, and would see no row.
+    EXECUTE format('ALTER TABLE %I.inbox_default NO FORCE ROW LEVEL SECURITY', context);
+    EXECUTE format('DELETE FROM %I.inbox_default WHERE processed_at < $1', context) USING before;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    EXECUTE format('ALTER TABLE %I.inbox_default FORCE ROW LEVEL SECURITY', context);
+    RETURN CASE WHEN deleted > 0 THEN 'inbox_default' END;
+END
+$$;
+
+-- A context's inbox, and what keeps it.
+CREATE FUNCTION platform.create_inbox(context text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    worker text := context || '_worker';
+    keeper text;
+BEGIN
+    -- One row for each event that a reaction has taken effect for, in partitions by the time of the event's identifier.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.inbox (
+            tenant_id uuid NOT NULL,
+            event_id uuid NOT NULL,
+            reaction text NOT NULL,
+            processed_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT inbox_pkey PRIMARY KEY (tenant_id, event_id, reaction)
+        ) PARTITION BY RANGE (event_id)$sql$, context);
+    PERFORM platform.protect(format('%I.inbox', context)::regclass, 'SELECT, INSERT');
+    -- A discarded event has a row as well, so that it never takes effect when it comes again.
+    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, INSERT, DELETE');
+    EXECUTE format('CREATE TABLE %1$I.inbox_default PARTITION OF %1$I.inbox DEFAULT', context);
+    EXECUTE format('ALTER TABLE %I.inbox_default ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.inbox_default FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.extend_inbox(context, 3);
+
+    -- What was seen of the sources' outboxes: at this time, nothing in them had been recorded before that.
+    -- Used in the control plane's database.
+    EXECUTE format($sql$
+        CREATE TABLE %1$I.inbox_horizons (
+            observed_at timestamptz PRIMARY KEY,
+            recorded_before timestamptz NOT NULL
+        )$sql$, context);
+    EXECUTE format('ALTER TABLE %I.inbox_horizons ENABLE ROW LEVEL SECURITY', context);
+    EXECUTE format('ALTER TABLE %I.inbox_horizons FORCE ROW LEVEL SECURITY', context);
+    PERFORM platform.open_across_tenants(
+        format('%I.inbox_horizons', context)::regclass, worker, 'SELECT, INSERT, DELETE');
+
+    -- As with the outbox.
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.extend_inbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.extend_inbox(%1$L, days)$call$ $sql$, context);
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I.shorten_inbox(before timestamptz) RETURNS text LANGUAGE sql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+            AS $call$SELECT platform.shorten_inbox(%1$L, before)$call$ $sql$, context);
+    FOREACH keeper IN ARRAY ARRAY['extend_inbox', 'shorten_inbox'] LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I FROM PUBLIC', context, keeper);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO %I', context, keeper, worker);
+    END LOOP;
+END
+$$;
+
+-- What a context's role may write of an event; place, time and order are not its to say.
+CREATE FUNCTION platform.outbox_rights() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN 'INSERT (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, '
+        'causation_id, traceparent, payload)';
+
 -- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
 -- its outbox, inbox, dead letters with what belongs to them, and receipts. Tenants with schemas of their own share those: see the decisions.
 CREATE FUNCTION platform.create_context() RETURNS void LANGUAGE plpgsql AS $$
@@ -176,53 +506,9 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON platform.backfill_progress TO %I', app);
     END IF;
 
-    -- Append-only. Read in the order of (transaction_id, position), never past a transaction that may still commit.
-    EXECUTE format($sql$
-        CREATE TABLE %1$I.outbox (
-            tenant_id uuid NOT NULL,
-            position bigint GENERATED ALWAYS AS IDENTITY,
-            transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(),
-            event_id uuid NOT NULL,
-            topic text NOT NULL,
-            type text NOT NULL,
-            aggregate_id uuid NOT NULL,
-            aggregate_version bigint NOT NULL,
-            occurred_at timestamptz NOT NULL,
-            correlation_id uuid NOT NULL,
-            causation_id uuid,
-            traceparent text NOT NULL,
-            payload text NOT NULL
-        )$sql$, context);
-    EXECUTE format('CREATE INDEX outbox_commit_order ON %I.outbox (transaction_id, position)', context);
-    PERFORM platform.protect(format('%I.outbox', context)::regclass, 'INSERT');
-    PERFORM platform.open_across_tenants(format('%I.outbox', context)::regclass, worker, 'SELECT, DELETE');
+    PERFORM platform.create_outbox(context);
 
-    -- How far the relay has come, and which process holds it until when.
-    EXECUTE format($sql$
-        CREATE TABLE %1$I.outbox_cursor (
-            singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-            transaction_id xid8 NOT NULL DEFAULT '0',
-            position bigint NOT NULL DEFAULT 0,
-            owner uuid,
-            lease_until timestamptz NOT NULL DEFAULT '-infinity'
-        )$sql$, context);
-    EXECUTE format('INSERT INTO %I.outbox_cursor DEFAULT VALUES', context);
-    PERFORM platform.open_across_tenants(format('%I.outbox_cursor', context)::regclass, worker, 'SELECT, UPDATE');
-    EXECUTE format('ALTER TABLE %I.outbox_cursor ENABLE ROW LEVEL SECURITY', context);
-    EXECUTE format('ALTER TABLE %I.outbox_cursor FORCE ROW LEVEL SECURITY', context);
-
-    -- One row for each event that a reaction has taken effect for.
-    EXECUTE format($sql$
-        CREATE TABLE %1$I.inbox (
-            tenant_id uuid NOT NULL,
-            event_id uuid NOT NULL,
-            reaction text NOT NULL,
-            processed_at timestamptz NOT NULL DEFAULT now(),
-            CONSTRAINT inbox_pkey PRIMARY KEY (tenant_id, event_id, reaction)
-        )$sql$, context);
-    PERFORM platform.protect(format('%I.inbox', context)::regclass, 'SELECT, INSERT');
-    -- A discarded event has a row as well, so that it never takes effect when it comes again.
-    PERFORM platform.open_across_tenants(format('%I.inbox', context)::regclass, worker, 'SELECT, INSERT, DELETE');
+    PERFORM platform.create_inbox(context);
 
     -- Messages that could not be taken in or sent; the tenant is unknown where the message did not say.
     EXECUTE format($sql$
@@ -311,6 +597,8 @@ BEGIN
             partition int NOT NULL,
             next_offset bigint NOT NULL CHECK (next_offset >= 0),
             at timestamptz NOT NULL DEFAULT now(),
+            -- The broker's time of the last message.
+            recorded_at timestamptz,
             CONSTRAINT consumed_pkey PRIMARY KEY (topic, partition)
         )$sql$, context);
     EXECUTE format('ALTER TABLE %I.consumed ENABLE ROW LEVEL SECURITY', context);
@@ -331,17 +619,19 @@ BEGIN
             first_there bigint NOT NULL,
             end_there bigint NOT NULL,
             cause text NOT NULL,
-            -- Until when everything is known to have been taken in.
+            -- The broker's time of the last message that was taken in.
             taken_in_until timestamptz,
             found_at timestamptz NOT NULL DEFAULT now(),
             resume_offset bigint,
             resolved_at timestamptz,
             resolved_by text,
+            -- When reading went on.
+            taken_at timestamptz,
             CONSTRAINT stream_gaps_resolved CHECK (
                 (resolved_at IS NULL) = (resume_offset IS NULL) AND (resolved_at IS NULL) = (resolved_by IS NULL))
         )$sql$, context);
     EXECUTE format(
-        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE resolved_at IS NULL', context);
+        'CREATE UNIQUE INDEX stream_gaps_open ON %I.stream_gaps (topic, partition) WHERE taken_at IS NULL', context);
     EXECUTE format('ALTER TABLE %I.stream_gaps ENABLE ROW LEVEL SECURITY', context);
     EXECUTE format('ALTER TABLE %I.stream_gaps FORCE ROW LEVEL SECURITY', context);
     PERFORM platform.open_across_tenants(
@@ -367,4 +657,7 @@ END
 $$;
 
 -- For migrations alone.
-REVOKE EXECUTE ON FUNCTION platform.protect, platform.open_across_tenants, platform.create_context FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION platform.protect, platform.open_across_tenants, platform.create_context,
+    platform.create_outbox, platform.extend_outbox, platform.shorten_outbox, platform.number_event,
+    platform.outbox_rights, platform.create_inbox, platform.extend_inbox, platform.shorten_inbox,
+    platform.first_id_at FROM PUBLIC;

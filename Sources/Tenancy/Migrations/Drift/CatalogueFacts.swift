@@ -42,7 +42,8 @@ struct CatalogueFacts {
             FROM pg_namespace n WHERE n.nspname = ANY (\(schemas))),
         relations AS MATERIALIZED (
             SELECT c.*, o.name AS schema FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+            -- Partitions come and go with the days; the guard sees that they are closed.
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT c.relispartition),
         facts AS (
             \(objects)
             UNION ALL \(parts)

@@ -116,6 +116,9 @@ private struct OwnSchema {
         return wanted
     }
 
-    /// Sequences that go with the backbone's tables.
-    private static let backbone: Set<String> = ["outbox_position_seq", "dead_letters_place_seq"]
+    /// Sequences and functions that go with the backbone's tables.
+    private static let backbone: Set<String> = [
+        "outbox_position_seq", "extend_outbox(days integer)", "shorten_outbox(retention interval)",
+        "dead_letters_place_seq", "extend_inbox(days integer)", "shorten_inbox(before timestamp with time zone)",
+    ]
 }

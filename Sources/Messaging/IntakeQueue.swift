@@ -1,0 +1,90 @@
+import Kafka
+import Synchronization
+
+/// Hands messages to workers as the schedule has it, and tells the consumer what that means for its partitions.
+final class IntakeQueue: Sendable {
+    private struct Guarded {
+        var schedule: IntakeSchedule
+        var idle: [UInt64: CheckedContinuation<KafkaMessage?, Never>] = [:]
+        var lastWorker: UInt64 = 0
+        var isClosed = false
+    }
+
+    private let guarded: Mutex<Guarded>
+    private let flow = Mutex(())
+    private let consumer: KafkaConsumer
+
+    init(_ limits: IntakeSchedule.Limits, consumer: KafkaConsumer) {
+        guarded = Mutex(Guarded(schedule: IntakeSchedule(limits)))
+        self.consumer = consumer
+    }
+
+    var inFlight: Int { guarded.withLock { $0.schedule.inFlight } }
+
+    func add(_ messages: [KafkaMessage]) {
+        let (effects, wakings) = guarded.withLock { guarded in
+            (messages.map { ($0.source, guarded.schedule.add($0)) }, Self.wake(&guarded))
+        }
+        for (source, effect) in effects where effect.turnsFlow { turnFlow(of: source) }
+        for (worker, message) in wakings { worker.resume(returning: message) }
+    }
+
+    /// Waits for a message to work on; nil once the queue is closed.
+    func next() async -> KafkaMessage? {
+        let worker = guarded.withLock { guarded in
+            guarded.lastWorker += 1
+            return guarded.lastWorker
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let (isAnswered, message) = guarded.withLock { guarded -> (Bool, KafkaMessage?) in
+                    guard !guarded.isClosed, !Task.isCancelled else { return (true, nil) }
+                    if let message = guarded.schedule.next() { return (true, message) }
+                    guarded.idle[worker] = continuation
+                    return (false, nil)
+                }
+                if isAnswered { continuation.resume(returning: message) }
+            }
+        } onCancel: {
+            guarded.withLock { $0.idle.removeValue(forKey: worker) }?.resume(returning: nil)
+        }
+    }
+
+    /// The position that may be stored now, where there is one.
+    func finish(_ message: KafkaMessage, isDone: Bool) -> MessagePosition? {
+        let (effect, wakings) = guarded.withLock { guarded in
+            (guarded.schedule.finish(message, isDone: isDone), Self.wake(&guarded))
+        }
+        if effect.turnsFlow { turnFlow(of: message.source) }
+        for (worker, message) in wakings { worker.resume(returning: message) }
+        return effect.store
+    }
+
+    /// Has the partition flow or not, as the schedule wants it by now: whoever comes last does what is right.
+    private func turnFlow(of source: TopicPartition) {
+        flow.withLock { _ in
+            let isPaused = guarded.withLock { $0.schedule.isPaused(source) }
+            // Fails for a partition that has gone, which is as well.
+            try? isPaused ? consumer.pause(source) : consumer.resume(source)
+        }
+    }
+
+    func close() {
+        let idle = guarded.withLock { guarded in
+            guarded.isClosed = true
+            defer { guarded.idle = [:] }
+            return guarded.idle
+        }
+        for worker in idle.values { worker.resume(returning: nil) }
+    }
+
+    /// Workers to be resumed outside the lock, each with its message.
+    private static func wake(_ guarded: inout Guarded) -> [(CheckedContinuation<KafkaMessage?, Never>, KafkaMessage)] {
+        var wakings: [(CheckedContinuation<KafkaMessage?, Never>, KafkaMessage)] = []
+        while let worker = guarded.idle.first, let message = guarded.schedule.next() {
+            guarded.idle[worker.key] = nil
+            wakings.append((worker.value, message))
+        }
+        return wakings
+    }
+}

@@ -1,0 +1,158 @@
+import Testing
+
+@testable import Kafka
+@testable import Messaging
+
+@Suite("A partition's watermark")
+struct WatermarkTests {
+    @Test("moves to the last that is finished with nothing unfinished before it")
+    func gaps() {
+        var mark = Watermark<Int64>()
+        for offset: Int64 in [3, 4, 7, 9] { mark.begin(offset, offset) }
+        #expect(mark.finish(4) == nil)
+        #expect(mark.finish(9) == nil)
+        #expect(mark.finish(3) == 4)
+        #expect(mark.count == 2)
+        #expect(mark.finish(7) == 9)
+        #expect(mark.isEmpty)
+        #expect(mark.finish(7) == nil)
+    }
+
+    @Test("never passes unfinished work, in two hundred random orders", arguments: 0..<200)
+    func random(_ seed: Int) {
+        var random = Random(state: UInt64(seed) + 1)
+        var mark = Watermark<Int64>()
+        var open: [Int64] = []
+        var unfinished: Set<Int64> = []
+        var next: Int64 = 0
+        var stored: Int64 = -1
+        for _ in 0..<2000 {
+            if open.isEmpty || random.next() % 2 == 0 {
+                next += Int64(random.next() % 3) + 1
+                mark.begin(next, next)
+                open.append(next)
+                unfinished.insert(next)
+            } else {
+                let done = open.remove(at: Int(random.next() % UInt64(open.count)))
+                unfinished.remove(done)
+                guard let moved = mark.finish(done) else { continue }
+                #expect(moved > stored)
+                stored = moved
+                #expect(unfinished.allSatisfy { $0 > moved })
+            }
+        }
+        for offset in open {
+            unfinished.remove(offset)
+            stored = mark.finish(offset) ?? stored
+        }
+        #expect(stored == next && mark.isEmpty)
+    }
+}
+
+/// The same numbers in every run.
+struct Random {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+}
+
+@Suite("The schedule of a consumer")
+struct IntakeScheduleTests {
+    private static func message(
+        _ offset: Int64, key: String, tenant: String = "a", partition: Int32 = 0, epoch: UInt64 = 1
+    ) -> KafkaMessage {
+        KafkaMessage(
+            TopicPartition(topic: "t", partition: partition), offset: offset, key: Array(key.utf8), value: nil,
+            headers: [KafkaHeader(name: "ce_tenantid", value: Array(tenant.utf8))], timestamp: 0, epoch: epoch)
+    }
+
+    @Test("works on different keys side by side, and on one key in order")
+    func keys() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits())
+        for (offset, key) in ["x", "y", "x", "z"].enumerated() {
+            _ = schedule.add(Self.message(Int64(offset), key: key))
+        }
+        let begun = [schedule.next(), schedule.next(), schedule.next(), schedule.next()].compactMap { $0?.offset }
+        #expect(begun == [0, 1, 3])
+        #expect(schedule.finish(Self.message(1, key: "y"), isDone: true).store == nil)
+        #expect(schedule.finish(Self.message(0, key: "x"), isDone: true).store?.offset == 1)
+        #expect(schedule.next()?.offset == 2)
+    }
+
+    @Test("leaves room for other tenants, however much one has")
+    func tenants() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 4, ofOneTenant: 3, window: 1000))
+        for offset in 0..<100 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
+        _ = schedule.add(Self.message(100, key: "other", tenant: "quiet"))
+        let begun = (0..<4).compactMap { _ in schedule.next() }
+        #expect(begun.count == 4)
+        #expect(begun.count { $0.key == Array("other".utf8) } == 1)
+        #expect(schedule.next() == nil)
+    }
+
+    @Test("gives tenants turns: the second of one comes after the first of another")
+    func turns() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 3, ofOneTenant: 3, window: 1000))
+        for offset in 0..<50 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
+        _ = schedule.add(Self.message(50, key: "other", tenant: "quiet"))
+        #expect([schedule.next()?.offset, schedule.next()?.offset] == [0, 50])
+    }
+
+    @Test("pauses a partition whose window is full, and lets it go on at half of that")
+    func window() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 10, ofOneTenant: 10, window: 10))
+        let source = TopicPartition(topic: "t", partition: 0)
+        var turned = 0
+        for offset in 0..<10 {
+            turned += schedule.add(Self.message(Int64(offset), key: "k\(offset)")).turnsFlow ? 1 : 0
+        }
+        #expect(turned == 1 && schedule.isPaused(source))
+        while schedule.next() != nil {}
+        // The oldest holds the mark back, so nothing is gained by the others.
+        for offset in 1..<9 {
+            #expect(!schedule.finish(Self.message(Int64(offset), key: "k\(offset)"), isDone: true).turnsFlow)
+        }
+        #expect(schedule.finish(Self.message(0, key: "k0"), isDone: true).turnsFlow)
+        #expect(!schedule.isPaused(source))
+    }
+
+    @Test("stores nothing for a message that was not dealt with, nor for one of an assignment that is over")
+    func notDone() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits())
+        _ = schedule.add(Self.message(0, key: "x"))
+        _ = schedule.add(Self.message(1, key: "y"))
+        _ = (schedule.next(), schedule.next())
+        #expect(schedule.finish(Self.message(0, key: "x"), isDone: false).store == nil)
+        #expect(schedule.finish(Self.message(1, key: "y"), isDone: true).store == nil)
+        // The partition has come back, and its messages again.
+        _ = schedule.add(Self.message(0, key: "x", epoch: 2))
+        #expect(schedule.next()?.position.epoch == 2)
+        #expect(schedule.finish(Self.message(0, key: "x", epoch: 2), isDone: true).store?.offset == 0)
+    }
+}
+
+@Suite("Where a group begins with a partition")
+struct StreamStartTests {
+    @Test(
+        "follows from what the broker and the context's books say",
+        arguments: [
+            // committed, recorded, first, end, where to begin; nil is a gap
+            (nil, nil, 0, 10, 0), (nil, nil, 4, 10, 4), (7, 7, 0, 10, 7), (7, nil, 0, 10, 7), (10, 10, 0, 10, 10),
+            (7, 9, 0, 10, 7), (4, 4, 4, 10, 4),
+            (nil, 7, 0, 10, nil), (nil, 7, 0, 0, nil), (7, 7, 0, 3, nil), (7, 12, 0, 10, nil), (3, 3, 4, 10, nil),
+        ] as [(Int64?, Int64?, Int64, Int64, Int64?)])
+    func decided(_ committed: Int64?, _ recorded: Int64?, _ first: Int64, _ end: Int64, _ start: Int64?) {
+        let found = StreamStart(
+            standing: PartitionStanding(committed: committed, first: first, end: end), recorded: recorded)
+        if let start {
+            #expect(found == .at(start))
+        } else if case .at(let offset) = found {
+            Issue.record("begins at \(offset) in silence")
+        }
+    }
+}
