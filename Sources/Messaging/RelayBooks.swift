@@ -76,16 +76,23 @@ struct RelayBooks {
     /// Shards beyond this process's share that nothing is under way of any more.
     var leaving: [Int16] { shards.filter { $0.value.isLeaving && !$0.value.isBusy }.keys.sorted() }
 
-    mutating func holds(
-        _ held: [(shard: Int16, position: ShardPosition, publishedBefore: Timestamp?)], among members: Int
-    ) {
+    /// A shard as the database says that this process holds it.
+    struct Held {
+        let shard: Int16
+        /// Whether nobody else has had it, or moved its cursor, since it was last heard of.
+        let isKept: Bool
+        let position: ShardPosition
+        let publishedBefore: Timestamp?
+    }
+
+    mutating func holds(_ held: [Held], among members: Int) {
         self.members = members
-        let current = Set(held.map(\.shard))
-        shards = shards.filter { current.contains($0.key) }
-        for (shard, position, publishedBefore) in held where shards[shard] == nil {
+        let kept = Set(held.filter(\.isKept).map(\.shard))
+        shards = shards.filter { kept.contains($0.key) }
+        for held in held where shards[held.shard] == nil {
             lastEpoch += 1
-            shards[shard] = Shard(
-                epoch: lastEpoch, saved: position, publishedBefore: publishedBefore, ahead: position)
+            shards[held.shard] = Shard(
+                epoch: lastEpoch, saved: held.position, publishedBefore: held.publishedBefore, ahead: held.position)
         }
         let most = (RelayStatements.shards + members - 1) / members
         for (index, shard) in shards.keys.sorted().enumerated() { shards[shard]?.isLeaving = index >= most }

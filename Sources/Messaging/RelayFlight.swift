@@ -72,15 +72,18 @@ struct RelayFlight {
     // MARK: What this process may publish
 
     func held(_ place: Int, in answers: [Rows], _ books: inout RelayBooks) throws {
-        var held: [(shard: Int16, position: ShardPosition, publishedBefore: Timestamp?)] = []
+        var held: [RelayBooks.Held] = []
         var members = 1
         for row in answers[place] {
-            let (count, shard, transactionID, position, lanes, published) = try row.decode(
-                (Int64, Int16?, String?, Int64?, String?, Timestamp?).self)
+            let (count, isKept, shard, transactionID, position, lanes, published) = try row.decode(
+                (Int64, Bool?, Int16?, String?, Int64?, String?, Timestamp?).self)
             members = Int(count)
             guard let shard, let transactionID, let position, let lanes else { continue }
             held.append(
-                (shard, try ShardPosition(transactionID: transactionID, position: position, lanes: lanes), published))
+                RelayBooks.Held(
+                    shard: shard, isKept: isKept ?? false,
+                    position: try ShardPosition(transactionID: transactionID, position: position, lanes: lanes),
+                    publishedBefore: published))
         }
         books.holds(held, among: members)
     }

@@ -55,8 +55,8 @@ struct RelayStatements: Sendable {
                     THEN clock_timestamp() + \(leaseSeconds) * interval '1 second' ELSE '-infinity' END
             FROM \(unsafeSQL: schema).outbox_cursor o LEFT JOIN held h ON h.shard = o.shard
             WHERE o.shard = c.shard AND (h.shard IS NOT NULL OR c.owner = \(owner))
-            RETURNING c.shard, c.owner, c.transaction_id, c.position, c.lanes, c.published_before)
-        SELECT m.count, c.shard, c.transaction_id::text, c.position, c.lanes::text,
+            RETURNING o.owner IS NOT DISTINCT FROM c.owner AS is_kept, c.shard, c.owner, c.transaction_id, c.position, c.lanes, c.published_before)
+        SELECT m.count, c.is_kept, c.shard, c.transaction_id::text, c.position, c.lanes::text,
             nullif(c.published_before, '-infinity')
         FROM members m LEFT JOIN changed c ON c.owner IS NOT NULL
         """
@@ -110,8 +110,11 @@ struct RelayStatements: Sendable {
     func horizon(of shards: [Int16], from published: Timestamp?) -> SQL {
         """
         SELECT \(Self.horizon)::text, pg_snapshot_xmax(pg_current_snapshot())::text, clock_timestamp(), EXISTS (
-            SELECT FROM \(unsafeSQL: schema).outbox o
-            WHERE o.shard = ANY (\(shards)::smallint[]) AND o.transaction_id >= \(Self.horizon) AND \(floor(published)))
+            SELECT FROM unnest(\(shards)) AS m (shard)
+            CROSS JOIN LATERAL (
+                SELECT FROM \(unsafeSQL: schema).outbox o
+                WHERE o.shard = m.shard AND o.transaction_id >= \(Self.horizon) AND \(floor(published))
+                ORDER BY o.transaction_id, o.position LIMIT 1) AS o)
         """
     }
 

@@ -67,7 +67,8 @@ struct Catalogue: Sendable {
 
     private static let tenantTables: SQL = """
         pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND \(ours) JOIN pg_attribute t \
-        ON t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped AND c.relkind IN ('r', 'p')
+        ON t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped AND c.relkind IN ('r', 'p') \
+        AND NOT c.relispartition
         """
 
     private static let name: SQL = "format('%I.%I', n.nspname, c.relname)"
