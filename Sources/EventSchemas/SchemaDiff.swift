@@ -29,6 +29,10 @@ struct SchemaDiff {
             return note(Rule.judging(keyword: keyword), pointer)
         }
         if Keywords.schema.contains(keyword), let before = old.schema(keyword), let after = new.schema(keyword) {
+            // One that only lets in or keeps out is judged as a whole.
+            guard case .object = before.value, case .object = after.value else {
+                return before.value == after.value ? () : note(Rule.judging(keyword: keyword), pointer)
+            }
             return walk(before, after)
         }
         if Keywords.schemaList.contains(keyword), let before = old.schemas(keyword), let after = new.schemas(keyword) {

@@ -103,6 +103,16 @@ extension ClientHandle {
         }
     }
 
+    /// Blocks until every partition's leader has answered; -1 where it knows of no message from that time on.
+    func offsets(at time: Int64, of partitions: [TopicPartition], timeout: Duration) throws -> [TopicPartition: Int64] {
+        try borrow { lent in
+            try withPartitionList(partitions, offset: time) { list in
+                try check(rd_kafka_offsets_for_times(lent.client, list, timeout.asTimeout), "find a time")
+                return try offsets(in: list)
+            }
+        }
+    }
+
     private func logicalOffsets(
         _ which: Int32, _ partitions: [TopicPartition], _ timeout: Duration
     ) throws -> [TopicPartition: Int64] {

@@ -209,9 +209,9 @@ struct LanguageTests {
 
     @Test("says where a text stops being a schema")
     func unreadable() {
-        #expect(throws: SchemaUnreadable(name: "a.json", reason: "line 1, column 3: a character that can't stand here"))
+        #expect(throws: SchemaUnreadable(name: "a.json", reason: "line 1, column 2: a character that can't stand here"))
         {
-            try SchemaDocument(name: "a.json", text: Array("{\"a\" 1}".utf8).prefix(2) + Array("x}".utf8))
+            try SchemaDocument(name: "a.json", text: Array("{x}".utf8))
         }
         #expect(throws: SchemaUnreadable.self) { try SchemaDocument(name: "a.json", root: [1]) }
     }

@@ -96,7 +96,9 @@ extension Containment {
             if holds(Conjunction(schema), in: wanted) { continue }
             obstruct(rule, rest.pointer, "properties that match \(pattern) are not what \(reader) takes of others")
         }
-        if let others = known.otherProperties, !holds(others, in: wanted) {
+        if let others = known.otherProperties, !others.isOpen, !wanted.isNever {
+            check(others, in: wanted)
+        } else if let others = known.otherProperties, !holds(others, in: wanted) {
             obstruct(
                 rule, rest.pointer,
                 wanted.isNever

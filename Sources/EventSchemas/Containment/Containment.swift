@@ -61,12 +61,29 @@ struct Containment {
         let pair = "\(sub.key) in \(sup.key)"
         guard open.insert(pair).inserted else { return }
         defer { open.remove(pair) }
+        let mark = obstacles.count
+        compare(sub, sup)
+        // What the writer refers to may rule out what seems to be allowed.
+        guard let unknown = sub.unresolved.first, obstacles.count > mark else { return }
+        let reasons = obstacles.dropFirst(mark).map(\.reason).joined(separator: "; ")
+        obstacles.removeLast(obstacles.count - mark)
+        obstruct(
+            .reference, unknown["$ref"] == nil ? unknown.pointer : unknown.pointer(to: "$ref"),
+            "what stands here can't be followed inside \(writer), and without it: \(reasons)", .undecided)
+    }
+
+    private mutating func compare(_ sub: Conjunction, _ sup: Conjunction) {
         let known = known(sub)
         if known.types.isEmpty { return }
-        for node in sup.unresolved {
-            if sub.unresolved.contains(where: { SameMeaning.holds($0, node) }) { continue }
-            let what = node["$ref"]?.string.map { "the reference \($0)" } ?? "this"
-            obstruct(.reference, node.pointer, "\(what) can't be followed inside \(reader)", .undecided)
+        for node in sup.unresolved where !sub.unresolved.contains(where: { SameMeaning.holds($0, node) }) {
+            if let reference = node["$ref"] {
+                obstruct(
+                    .reference, node.pointer(to: "$ref"), "\(reference) can't be followed inside \(reader)", .undecided)
+            } else if node["allOf"] != nil {
+                malformed("allOf", of: node)
+            } else {
+                obstruct(.keyword, node.pointer, "what \(reader) has here is no schema", .undecided)
+            }
         }
         for node in sup.never {
             obstruct(.boolean, node.pointer, "\(reader) allows nothing here, \(writer) does")

@@ -7,7 +7,7 @@ A verdict "compatible" is wrong where a document of the writer is none of the re
 knows nothing of the checker.
 """
 import copy, json, random, sys
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 
 NAMES = ["a", "b", "c", "n_a", "zz"]
 STRINGS = ["", "a", "ab", "abc", "EUR", "x" * 12, "2026-01-15", "0198c0de-0000-7000-8000-000000000001", "n_a"]
@@ -277,6 +277,9 @@ def main():
     for line in sys.stdin:
         claim = json.loads(line)
         lenient = claim["policy"] == "LENIENT"
+        try:
+            for side in ("writer", "reader"): Draft202012Validator.check_schema(claim[side])
+        except SchemaError: continue  # Malformed on purpose: no document can tell.
         writer = validator(closed(claim["writer"]) if lenient else claim["writer"])
         readers = [validator(claim["reader"])] + ([validator(opened(claim["reader"]))] if lenient else [])
         counts[claim["verdict"]] += 1
