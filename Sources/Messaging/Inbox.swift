@@ -15,6 +15,13 @@ package struct Inbox: Sendable {
         case duplicate
     }
 
+    package enum Mode: Sendable {
+        /// As the message with that key arrives.
+        case live(key: [UInt8]?)
+        /// The same, and nothing of it stays.
+        case trial
+    }
+
     package init(role: ContextRole, dataPlane: DataPlane, logger: Logger) {
         schema = role.schema
         self.role = role
@@ -23,7 +30,9 @@ package struct Inbox: Sendable {
     }
 
     /// Runs a reaction, its inbox row and its own events in one transaction.
-    package func process(_ event: ReceivedEvent, by subscription: Subscription) async throws -> Outcome {
+    package func process(
+        _ event: ReceivedEvent, by subscription: Subscription, mode: Mode = .live(key: nil)
+    ) async throws -> Outcome {
         var logger = logger
         logger[metadataKey: "event"] = "\(event.id)"
         logger[metadataKey: "event_type"] = "\(event.type)"
@@ -39,8 +48,14 @@ package struct Inbox: Sendable {
                     VALUES (\(event.tenantID), \(event.id), \(subscription.reaction))
                     """)
                 try await subscription.react(event, transaction)
+                if case .trial = mode {
+                    _ = try await transaction.rowsWriting("SELECT true")
+                    throw Undone()
+                }
             }
             tenant.logger.debug("event processed")
+            return .processed
+        } catch is Undone {
             return .processed
         } catch let error as PostgresError where error.constraint == "inbox_pkey" {
             tenant.logger.debug("event was processed before")
@@ -48,3 +63,6 @@ package struct Inbox: Sendable {
         }
     }
 }
+
+/// Takes a trial's transaction back.
+private struct Undone: Error {}

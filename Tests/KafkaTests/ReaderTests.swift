@@ -45,6 +45,10 @@ struct ReaderTests {
         return messages
     }
 
+    private func readForever(_ reader: KafkaReader) async throws {
+        while true { _ = try await reader.read(maximum: 10) }
+    }
+
     @Test("reads from where it is told to, to the end, and tells where that is")
     func places() async throws {
         try await withBroker(topic) { [first, second] _, settings, log in
@@ -73,9 +77,7 @@ struct ReaderTests {
                 async let next = reader.read(maximum: 1)
                 try await publish(5..<6, settings, log)
                 #expect(try await next.messages.map(\.number) == [5])
-                let waiting = Task {
-                    while true { _ = try await reader.read(maximum: 10) }
-                }
+                let waiting = Task { try await readForever(reader) }
                 waiting.cancel()
                 await #expect(throws: CancellationError.self) { try await waiting.value }
             }
@@ -101,9 +103,12 @@ struct ReaderTests {
             #expect(later.failures.isEmpty)
             try await withReader(settings, log) { reader in
                 let both = [first, second]
-                #expect(try await reader.offsets(at: 0, of: both) == [first: 0, second: 0])
-                #expect(try await reader.offsets(at: newest + 1, of: both) == [first: 6, second: 0])
-                #expect(try await reader.offsets(at: newest + 3_600_000, of: both) == [first: 9, second: 0])
+                let all = try await reader.offsets(at: 0, of: both)
+                #expect(all == [first: 0, second: 0])
+                let newer = try await reader.offsets(at: newest + 1, of: both)
+                #expect(newer == [first: 6, second: 0])
+                let none = try await reader.offsets(at: newest + 3_600_000, of: both)
+                #expect(none == [first: 9, second: 0])
             }
         }
     }
@@ -114,9 +119,7 @@ struct ReaderTests {
             try await publish(0..<3, settings, log)
             try await withReader(settings, log) { reader in
                 try reader.start(at: [first: 1000])
-                await #expect(throws: KafkaError.self) {
-                    while true { _ = try await reader.read(maximum: 10) }
-                }
+                await #expect(throws: KafkaError.self) { try await readForever(reader) }
                 await #expect(throws: KafkaError.self) { try await reader.partitions(of: "unheard-of") }
             }
         }

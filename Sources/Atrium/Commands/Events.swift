@@ -10,7 +10,8 @@ import Tenancy
 
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after events.", subcommands: [DeadLettersCommand.self])
+        abstract: "Looks after events.",
+        subcommands: [DeadLettersCommand.self, EventsTail.self, EventsReplay.self])
 }
 
 struct DeadLettersCommand: AsyncParsableCommand {
