@@ -37,6 +37,8 @@ let platform: [Target] = [
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "Kernel", swiftSettings: settings),
     .target(name: "Reactor", swiftSettings: settings),
+    // What of the published language breaks its readers.
+    .target(name: "EventSchemas", dependencies: ["Kernel"], swiftSettings: settings),
     // Places where crash tests strike: in debug builds alone.
     .target(
         name: "Failpoints", swiftSettings: settings + [.define("FAILPOINTS", .when(configuration: .debug))]),
@@ -109,8 +111,8 @@ let program: [Target] = [
         name: "Atrium",
         dependencies: [
             "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Kernel", "Postgres", "Kafka",
-            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", logging, coreMetrics, lifecycle, signals,
-            configuration, arguments, systemPackage, nioCore, nioPosix,
+            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", "EventSchemas", logging, coreMetrics, lifecycle,
+            signals, configuration, arguments, systemPackage, nioCore, nioPosix,
         ],
         swiftSettings: settings)
 ]
@@ -125,6 +127,9 @@ let testTargets: [Target] = [
         dependencies: ["DevStack", "Kernel", "Kafka", "Postgres", "Tenancy", "Messaging", logging, lifecycle],
         path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTests", ["Kernel"]),
+    .testTarget(
+        name: "EventSchemasTests", dependencies: ["EventSchemas", "Kernel", "TestSupport", "DevStack"],
+        exclude: ["Cases", "Python"], swiftSettings: settings),
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
@@ -146,7 +151,8 @@ let testTargets: [Target] = [
     tests(
         "ArchitectureTests",
         ["IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts", "Kernel"]),
-    tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),
+    tests(
+        "EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle, hummingbird, httpTypes]),
 ]
 
 let package = Package(

@@ -2,5 +2,6 @@ import ArgumentParser
 
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after events.", subcommands: [EventsDeadLetters.self, EventsRefill.self])
+        abstract: "Looks after events.",
+        subcommands: [EventsTail.self, EventsReplay.self, EventsDeadLetters.self, EventsRefill.self])
 }

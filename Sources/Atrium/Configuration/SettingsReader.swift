@@ -47,7 +47,7 @@ struct SettingsReader {
 
     /// What `dev.env` and `atrium dev` use under the same prefix.
     private static let tools = [
-        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_",
+        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_", "ATRIUM_REGISTRY_",
     ]
 
     func text(_ key: String, default fallback: String) -> String {
