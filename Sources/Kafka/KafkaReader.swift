@@ -141,7 +141,9 @@ package final class KafkaReader: Sendable {
                 return starts.mapValues { _ in 1 }
             }
             // Whatever a partition can't be read for would only come again.
-            if let error = read.errors.map(\.error).first(where: { $0.code != .allBrokersDown && $0.code != .connectionLost }) {
+            if let error = read.errors.map(\.error).first(where: {
+                $0.code != .allBrokersDown && $0.code != .connectionLost
+            }) {
                 throw error
             }
             let batch = Batch(

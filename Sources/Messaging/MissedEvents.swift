@@ -34,14 +34,14 @@ package struct MissedEvents: Sendable {
     package func earliest(
         in database: DatabaseID, since: Timestamp?, inboxes: [DatabaseID]
     ) async throws -> Timestamp? {
-        var earliest: Timestamp?
+        var first: Timestamp?
         for shard in 0..<Int16(RelayStatements.shards) {
             guard let found = try await earliest(of: shard, in: database, since: since, inboxes: inboxes) else {
                 continue
             }
-            earliest = min(earliest ?? found, found)
+            first = min(first ?? found, found)
         }
-        return earliest
+        return first
     }
 
     private struct Held {

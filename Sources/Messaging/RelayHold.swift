@@ -1,5 +1,4 @@
 import Foundation
-package import Kernel
 package import Logging
 import Postgres
 package import Tenancy

@@ -116,6 +116,8 @@ struct EventRefill: Sendable {
     struct UnseenPartition: Error, CustomStringConvertible {
         let partition: TopicPartition
 
-        var description: String { "the broker does not show \(partition); see that its topic is there, and run this again" }
+        var description: String {
+            "the broker does not show \(partition); see that its topic is there, and run this again"
+        }
     }
 }
