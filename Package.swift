@@ -62,6 +62,8 @@ let platform: [Target] = [
         ],
         swiftSettings: settings),
     .target(name: "DevStack", swiftSettings: settings),
+    // From schemas to contracts and documents: for the command line and tests, not for serving.
+    .target(name: "EventLanguage", dependencies: ["Kernel"], swiftSettings: settings),
 ]
 
 // MARK: The contexts
@@ -111,8 +113,8 @@ let program: [Target] = [
         name: "Atrium",
         dependencies: [
             "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Kernel", "Postgres", "Kafka",
-            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", "EventSchemas", logging, coreMetrics, lifecycle,
-            signals, configuration, arguments, systemPackage, nioCore, nioPosix,
+            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", "EventSchemas", "EventLanguage", logging,
+            coreMetrics, lifecycle, signals, configuration, arguments, systemPackage, nioCore, nioPosix,
         ],
         swiftSettings: settings)
 ]
@@ -146,6 +148,13 @@ let testTargets: [Target] = [
     tests(
         "MessagingTests",
         ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
+    tests(
+        "EventLanguageTests",
+        [
+            "EventLanguage", "IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts",
+            "Messaging",
+            "Kafka", "Kernel", crypto,
+        ]),
     tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),
     tests(

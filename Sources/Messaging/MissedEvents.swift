@@ -121,8 +121,3 @@ package struct MissedEvents: Sendable {
             in: database, as: .worker(schema), reason: .once(reason), logger: logger, body)
     }
 }
-
-extension Subscription {
-    /// Every type that the reaction can read.
-    package var types: [String] { versions.isEmpty ? [eventType] : versions.sorted().map { "\(fact).v\($0)" } }
-}

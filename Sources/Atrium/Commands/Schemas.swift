@@ -1,10 +1,13 @@
 import ArgumentParser
 import EventSchemas
+import Foundation
 
 struct Schemas: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after the schemas of the published language.",
-        subcommands: [SchemasCheck.self, Rules.self, SchemasRegister.self])
+        abstract: "Looks after the published language: schemas/events and what is made from it.",
+        subcommands: [
+            SchemasGenerate.self, SchemasCatalogue.self, SchemasCheck.self, Rules.self, SchemasRegister.self,
+        ])
 
     struct Rules: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints the rules that `check` judges by.")
@@ -33,4 +36,13 @@ extension CompatibilityPolicy: ExpressibleByArgument {
     package init?(argument: String) { self.init(rawValue: argument.uppercased()) }
 
     package static var allValueStrings: [String] { allCases.map(\.rawValue) }
+}
+
+/// Where the command works.
+struct ProjectFolder: ParsableArguments {
+    @Option(help: "The project's folder, which holds `schemas` and `Modules`.")
+    var project = "."
+
+    var url: URL { URL(filePath: project, directoryHint: .isDirectory) }
+    var eventSchemas: URL { url.appending(path: "schemas/events", directoryHint: .isDirectory) }
 }

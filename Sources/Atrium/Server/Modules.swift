@@ -45,7 +45,7 @@ struct LoadedModule: Sendable {
         backbone = Module.backbone
         endpoints = module.endpoints
         subscriptions = module.subscriptions
-        published = Module.published
+        published = Module.published.flatMap { $0.publishedVersions }
     }
 }
 
