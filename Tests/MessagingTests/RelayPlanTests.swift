@@ -23,6 +23,10 @@ struct RelayPlanTests {
                 "SELECT transaction_id::text, position FROM orders.outbox ORDER BY 2 DESC LIMIT 1")[0]
                 .decode((String, Int64).self)
             let end = try OutboxPosition(last.0, last.1)
+            // A partition that is known to be empty may well be read whole.
+            let full = try await backbone.plane.asSuperuser(
+                "SELECT relname FROM pg_class WHERE oid IN (SELECT tableoid FROM orders.outbox)"
+            ).map { "Seq Scan on \(try $0.decode(String.self))" }
             let tenant: TenantID = IdentifierSource.system.next()
             let position = ShardPosition(main: end, lanes: [.init(tenant: tenant, position: end)])
             let readings = (0..<8).map {
@@ -44,7 +48,7 @@ struct RelayPlanTests {
                 )
                 for (question, plan) in zip(questions, plans) {
                     let lines = try plan.map { try $0.decode(String.self) }
-                    #expect(!lines.contains { $0.contains("Seq Scan on outbox") }, "\(question.text)")
+                    #expect(!lines.contains { line in full.contains { line.contains($0) } }, "\(question.text)")
                     // The whole table has over a thousand pages.
                     let pages = lines.first { $0.contains("Buffers:") }?.firstMatch(of: /shared hit=(\d+)/)?.output.1
                     #expect(try #require(Int(pages ?? "0")) < 300, "\(lines.joined(separator: "\n"))")
