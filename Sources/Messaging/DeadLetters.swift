@@ -163,22 +163,23 @@ package struct DeadLetters: Sendable {
     /// The open letters of a key, in the order in which they are replayed.
     func open(_ key: EventKey, limit: Int = 1000) async throws -> [Located] {
         var found: [Located] = []
-        for database in try await databases() {
+        // Only one whose tenant was unknown for a while has letters in two databases, the older ones with the control plane.
+        let control = dataPlane.fleet.control
+        let home = try await home(of: key.tenantID)
+        for database in home == control ? [control] : [control, home] {
             found += try await select(
                 """
                 WHERE tenant_id = \(key.tenantID) AND topic = \(key.topic) AND key = \(key.key)
                     AND resolved_at IS NULL AND NOT is_alone ORDER BY place LIMIT \(limit)
-                """, in: database)
+                """, in: database, .routine("read a key's dead letters"))
         }
-        // Only one whose tenant was unknown for a while has letters in two databases, the older ones with the control plane.
-        return found.filter { $0.database == dataPlane.fleet.control }
-            + found.filter { $0.database != dataPlane.fleet.control }
+        return found
     }
 
-    private func select(_ condition: SQL, in database: DatabaseID) async throws -> [Located] {
-        try await dataPlane.crossTenant(
-            in: database, as: role, reason: .once("read dead letters"), logger: logger
-        ) {
+    private func select(
+        _ condition: SQL, in database: DatabaseID, _ reason: CrossTenantReason = .once("read dead letters")
+    ) async throws -> [Located] {
+        try await crossTenant(reason, in: database) {
             try await $0.rows("SELECT \(DeadLetter.columns) FROM \(unsafeSQL: schema).dead_letters \(condition)")
         }.map { Located(letter: try DeadLetter($0), database: database) }
     }

@@ -107,7 +107,11 @@ struct EventIntake: Sendable {
                 do {
                     if try await deadLetters.dataPlane.isGone(event.tenantID) {
                         meters.gone.increment()
-                        logger.debug("event of a tenant that is gone", metadata: ["tenant": "\(event.tenantID)"])
+                        if strangers.isFirst(ofGone: event.tenantID) {
+                            logger.notice(
+                                "events of a tenant that is gone are passed over",
+                                metadata: ["tenant": "\(event.tenantID)"])
+                        }
                         return true
                     }
                     if let key, try await waits(message, key, subscription, withControl: true) {

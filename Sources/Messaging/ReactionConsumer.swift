@@ -152,14 +152,25 @@ package struct ReactionConsumer: Service {
 
     /// Replays keys whose wait has an end: their version or their tenant may have become known.
     private func reconsider() async {
+        var waiting: [DatabaseID] = []
+        var known: [DatabaseID: [ParkedKey]] = [:]
         while !Task.isCancelled {
-            do {
-                let parked = try await replay.deadLetters.parked()
-                meters.parked(parked)
-                for key in parked { try await reconsider(key) }
-            } catch {
-                logger.debug("parked keys are looked at later", metadata: ["error": "\(error)"])
+            if waiting.isEmpty {
+                waiting = (try? await replay.deadLetters.databases()) ?? []
+                known = known.filter { waiting.contains($0.key) }
             }
+            // A thousand silos do not have to keep a thousand connections open for this.
+            for database in waiting.prefix(25) {
+                do {
+                    let parked = try await replay.deadLetters.parkedKeys.list(in: database)
+                    known[database] = parked
+                    for key in parked { try await reconsider(key) }
+                } catch {
+                    logger.debug("parked keys are looked at later", metadata: ["error": "\(error)"])
+                }
+            }
+            waiting.removeFirst(min(waiting.count, 25))
+            meters.parked(known.values.flatMap(\.self))
             try? await Task.sleep(for: configuration.reconsideration)
         }
     }

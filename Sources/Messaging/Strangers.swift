@@ -7,6 +7,10 @@ import Synchronization
 /// elsewhere. Read anew whenever partitions are taken over: until then, nobody else parks keys of what is ours.
 final class Strangers: Sendable {
     private let keys = Mutex<Set<EventKey>>([])
+    private let gone = Mutex<Set<TenantID>>([])
+
+    /// Whether it is the first time that this process hears of a tenant that is gone.
+    func isFirst(ofGone tenant: TenantID) -> Bool { gone.withLock { $0.insert(tenant).inserted } }
 
     func contains(_ key: EventKey) -> Bool { keys.withLock { $0.contains(key) } }
     func insert(_ key: EventKey) { _ = keys.withLock { $0.insert(key) } }

@@ -86,6 +86,7 @@ final class StreamWatch: Sendable {
     /// Goes on with partitions whose gap somebody has resolved.
     func reviewGaps() async {
         let held = guarded.withLock { $0.gaps }.intersection(consumer.assigned)
+        meters.gaps.record(held.count)
         guard !held.isEmpty else { return }
         do {
             let books = try await gaps.books()

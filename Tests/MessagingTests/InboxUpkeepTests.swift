@@ -14,7 +14,7 @@ struct InboxUpkeepTests {
 
     /// A day as its partition is called, some days from now.
     private static func day(_ days: Int) -> String {
-        now.advanced(by: .seconds(days * 86_400)).description.prefix(10).replacing("-", with: "")
+        String(now.advanced(by: .seconds(days * 86_400)).description.prefix(10)).replacing("-", with: "")
     }
 
     private static func id(_ days: Int) -> EventID {
@@ -101,9 +101,11 @@ struct InboxUpkeepTests {
     @Test("forgets events only when the sources hold them no more and the broker has outlived that look")
     func horizon() async throws {
         try await Self.withOldPartition { backbone, _ in
-            #expect(try await Self.upkeep(backbone, oldestHeld: -14) { _ in false }.keep().isEmpty)
             // The broker may be empty, but a source still holds the day.
-            #expect(try await Self.upkeep(backbone, oldestHeld: -25) { _ in true }.keep().isEmpty)
+            let whileHeld = try await Self.upkeep(backbone, oldestHeld: -25) { _ in true }.keep()
+            #expect(whileHeld.isEmpty)
+            let whileOut = try await Self.upkeep(backbone, oldestHeld: -14) { _ in false }.keep()
+            #expect(whileOut.isEmpty)
             #expect(try await Self.rows(backbone) == 1)
             let dropped = try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep()
             #expect(dropped == ["inbox_\(Self.day(-20))"])
@@ -116,11 +118,13 @@ struct InboxUpkeepTests {
         try await Self.withOldPartition { backbone, _ in
             // A look of now, and a broker whose oldest record is from before it.
             let before = WallClock.system.now()
-            #expect(try await Self.upkeep(backbone, oldestHeld: -13) { $0 < before }.keep().isEmpty)
+            let early = try await Self.upkeep(backbone, oldestHeld: -13) { $0 < before }.keep()
+            #expect(early.isEmpty)
             #expect(try await Self.rows(backbone) == 1)
             // Later its oldest record is from behind that look.
             let later = before.advanced(by: .seconds(2 * 3600))
-            #expect(try await Self.upkeep(backbone, oldestHeld: -12) { $0 < later }.keep().count == 1)
+            let inTime = try await Self.upkeep(backbone, oldestHeld: -12) { $0 < later }.keep()
+            #expect(inTime.count == 1)
         }
     }
 
@@ -133,10 +137,12 @@ struct InboxUpkeepTests {
             try await Reactions.consuming(backbone, [Reactions.subscription { _ in throw Broken() }]) {
                 try await Waiting.until("it is set aside") { try await Reactions.letters(backbone).count == 1 }
             }
-            #expect(try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep().isEmpty)
+            let whileOpen = try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep()
+            #expect(whileOpen.isEmpty)
             let replay = Reactions.replay(backbone, [Reactions.subscription()])
             _ = try await replay.replay(.key(Reactions.key(tenant.tenantID, "a")), by: "test")
-            #expect(try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep().count == 1)
+            let afterwards = try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep()
+            #expect(afterwards.count == 1)
         }
     }
 

@@ -93,7 +93,8 @@ struct TenantTreatmentTests {
                 registry.hide(tenant, false)
                 try await Reactions.send(backbone, [Reactions.record(3, tenant: tenant, key: "a")])
                 try await Waiting.until("all were taken in") {
-                    try await ran.withLock { $0.count } == 3 && Reactions.letters(backbone).isEmpty
+                    let isEmpty = try await Reactions.letters(backbone).isEmpty
+                    return isEmpty && ran.withLock { $0.count } == 3
                 }
             }
             #expect(ran.withLock { $0 } == [1, 2, 3])
