@@ -137,10 +137,11 @@ package struct RuleText: Sendable {
 
             Made by `atrium schemas rules`; edit `Sources/EventSchemas/RuleTable.swift`.
 
-            BACKWARD asks whether readers with the new schema take every document of the old one, FORWARD whether readers
-            with the old schema take every document of the new one, FULL both. The TRANSITIVE modes ask it of every earlier
-            state of the file, the others of the last. STRICT takes schemas at their word. LENIENT takes for granted that
-            writers write no property their schema doesn't describe, and that readers pass over properties they don't know.
+            BACKWARD asks whether readers with the new schema take every document of the old one, FORWARD whether
+            readers with the old schema take every document of the new one, FULL both. The TRANSITIVE modes ask it of
+            every earlier state of the file, the others of the last. STRICT takes schemas at their word. LENIENT takes
+            for granted that writers write no property their schema doesn't describe, and that readers pass over
+            properties they don't know.
 
             What can't be decided is reported as `undecided`, with the reason, and counts as breaking.
 

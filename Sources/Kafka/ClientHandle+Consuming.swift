@@ -41,14 +41,7 @@ extension ClientHandle {
     /// Reads exactly these partitions from these offsets on, without a group's say; blocks as `assign` does.
     func assign(at offsets: [TopicPartition: Int64]) throws {
         let code = lend { lent in
-            for partition in offsets.keys {
-                guard let queue = rd_kafka_queue_get_partition(lent.client, partition.topic, partition.partition) else {
-                    continue
-                }
-                rd_kafka_queue_forward(queue, lent.messages)
-                rd_kafka_queue_destroy(queue)
-            }
-            return withPartitionList(offsets.keys) { list in
+            withPartitionList(offsets.keys) { list in
                 for index in 0..<Int(list.pointee.cnt) {
                     let element = list.pointee.elems[index]
                     let partition = TopicPartition(topic: String(cString: element.topic), partition: element.partition)

@@ -43,7 +43,7 @@ package final class KafkaReader: Sendable {
     package init(_ settings: KafkaSettings, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
-        client = try ClientHandle(.consumer, properties: settings.readerProperties)
+        client = try ClientHandle(.reader, properties: settings.readerProperties)
         try client.watch(events: { [weak self] in self?.serveEvents() }, messages: { [weak self] in self?.wake() })
     }
 

@@ -86,7 +86,6 @@ extension KafkaSettings {
             "fetch.wait.max.ms": fetchWait.milliseconds,
             "fetch.error.backoff.ms": "100",
             "queued.max.messages.kbytes": String(readAheadKilobytes),
-            "allow.auto.create.topics": "false",
         ])
     }
 

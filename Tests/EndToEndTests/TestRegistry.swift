@@ -27,13 +27,23 @@ final class TestRegistry: Sendable {
     }
 
     private struct Judged: Codable, Sendable, ResponseEncodable {
-        var is_compatible: Bool
+        var isCompatible: Bool
         var messages: [String]?
+
+        enum CodingKeys: String, CodingKey {
+            case isCompatible = "is_compatible"
+            case messages
+        }
     }
 
     private struct Fault: Codable, Sendable, ResponseEncodable {
-        var error_code: Int
+        var code: Int
         var message: String
+
+        enum CodingKeys: String, CodingKey {
+            case code = "error_code"
+            case message
+        }
     }
 
     private let state = Mutex(State())
@@ -90,7 +100,7 @@ final class TestRegistry: Sendable {
             return try answer(request, context) { state in
                 let known = state.subjects[subject] ?? []
                 if let index = known.firstIndex(of: sent) { return (.ok, Identified(id: index + 100)) }
-                if let refusal = state.refusal { return (.conflict, Fault(error_code: 409, message: refusal)) }
+                if let refusal = state.refusal { return (.conflict, Fault(code: 409, message: refusal)) }
                 state.subjects[subject] = known + [sent]
                 return (.ok, Identified(id: known.count + 100))
             }
@@ -99,14 +109,14 @@ final class TestRegistry: Sendable {
             let (subject, _) = try await read(request, context)
             return try answer(request, context) { state in
                 guard state.subjects[subject] != nil else { return (.notFound, missing("Subject", 40401)) }
-                return (.ok, Judged(is_compatible: state.refusal == nil, messages: state.refusal.map { [$0] }))
+                return (.ok, Judged(isCompatible: state.refusal == nil, messages: state.refusal.map { [$0] }))
             }
         }
         return router
     }
 
     private func missing(_ what: String, _ code: Int) -> Fault {
-        Fault(error_code: code, message: "\(what) not found.")
+        Fault(code: code, message: "\(what) not found.")
     }
 
     private func read(_ request: Request, _ context: BasicRequestContext) async throws -> (String, Schema) {

@@ -138,7 +138,7 @@ extension Known {
 }
 
 extension Node {
-    /// A schema for the properties that are not named describes them; `true` and `false` only let them in or keep them out.
+    /// A schema for properties that are not named describes them; `true` and `false` only let them in or keep them out.
     fileprivate var describesProperties: Bool {
         if case .bool = value { return false }
         return true

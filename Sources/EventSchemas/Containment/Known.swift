@@ -1,8 +1,8 @@
 import Foundation
 import Kernel
 
-/// What is certain about every value that a conjunction allows. Whatever it doesn't understand it leaves out, so that it
-/// never claims too much.
+/// What is certain about every value that a conjunction allows. Whatever it doesn't understand it leaves out, so that
+/// it never claims too much.
 struct Known {
     let conjunction: Conjunction
     let policy: CompatibilityPolicy

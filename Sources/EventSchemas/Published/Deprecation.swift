@@ -1,6 +1,6 @@
 package import Kernel
 
-/// That a version is on its way out: `"x-deprecated": {"from": …, "sunset": …, "migration": …}` at the top of its schema.
+/// That a version is on its way out: `"x-deprecated": {"from": …, "sunset": …, "migration": …}` on top of its schema.
 package struct Deprecation: Sendable, Hashable {
     /// From when on readers should use another version.
     package let from: Timestamp

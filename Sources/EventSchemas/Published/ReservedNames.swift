@@ -2,8 +2,8 @@ import Kernel
 
 /// Keeps a property's name from coming back with another meaning.
 ///
-/// `x-removed` beside a schema's `properties` lists the names that were taken away; those of earlier versions and states
-/// count without being listed.
+/// `x-removed` beside a schema's `properties` lists the names that were taken away; those of earlier versions and
+/// states count without being listed.
 struct ReservedNames {
     /// Schemas that have been, oldest first.
     let earlier: [SchemaDocument]

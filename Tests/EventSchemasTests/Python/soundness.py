@@ -17,7 +17,8 @@ SIMPLE = [None, True, False] + NUMBERS + STRINGS
 
 # --- Pairs -----------------------------------------------------------------------------------------------------------
 
-def leaf(rng):
+def leaf(rng, refers=False):
+    if refers and rng.random() < 0.1: return {"$ref": "#/$defs/M"}
     kind = rng.randrange(7)
     if kind == 0:
         schema = {"type": "string"}
@@ -39,7 +40,7 @@ def leaf(rng):
 
 def schema(rng, depth):
     kind = rng.random()
-    if depth <= 0 or kind < 0.25: return leaf(rng)
+    if depth <= 0 or kind < 0.25: return leaf(rng, refers=True)
     if kind < 0.65: return an_object(rng, depth)
     if kind < 0.8: return an_array(rng, depth)
     if kind < 0.97:
@@ -270,6 +271,8 @@ def main():
     if sys.argv[1] == "pairs":
         for _ in range(int(sys.argv[3])):
             old = schema(rng, 3)
+            # What is referred to may hold itself, but only further down: in its own place it would have no end.
+            if isinstance(old, dict): old["$defs"] = {"M": an_object(rng, 1)}
             print(json.dumps({"old": old, "new": mutated(rng, old)}))
         return
     tries = int(sys.argv[3])
