@@ -60,7 +60,7 @@ struct SoundnessTests {
         #expect(try Self.count(output, "compatible") > 300, "\(output.output)")
         #expect(try Self.count(output, "documents") > 15_000, "\(output.output)")
         let (witnessed, breaking) = (try Self.count(output, "witnessed"), try Self.count(output, "breaking"))
-        #expect(witnessed * 10 > breaking * 6, "\(output.output)")
+        #expect(witnessed * 2 > breaking, "\(output.output)")
         #expect(claims.count > 1000)
     }
 
