@@ -160,6 +160,12 @@ let testTargets: [Target] = [
     tests(
         "ArchitectureTests",
         ["IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts", "Kernel"]),
+    .testTarget(
+        name: "FailpointsTests", dependencies: ["Failpoints"], swiftSettings: settings),
+    .testTarget(
+        name: "CrashTests",
+        dependencies: ["Atrium", "Kafka", "Postgres", "Kernel", "TestSupport", "DevStack", logging],
+        exclude: ["read_topics.py"], swiftSettings: settings),
     tests(
         "EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle, hummingbird, httpTypes]),
 ]
