@@ -6,7 +6,7 @@ CONFIG ?= debug
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutation-test bench format clean bootstrap
+.PHONY: help run build test mutation-test crash-test bench format clean bootstrap
 
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: ## Runs every check and test (FILTER=OrdersTests for some)
 mutation-test: ## Takes down every fence between tenants in turn, and fails unless each is noticed
 	@scripts/bootstrap.sh --test
 	@scripts/mutation-test.sh
+
+crash-test: ## Kills, cuts and delays everything that events pass through, and holds what came of it to a ledger
+	@scripts/bootstrap.sh --test
+	@scripts/crash-test.sh
 
 bench: bootstrap ## Runs every benchmark (SUITE=http for one, JSON=1 for JSON lines)
 	@SUITE='$(SUITE)' JSON='$(JSON)' Benchmarks/run.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: all of them, or SUITE=http or SUITE=tenancy. Prints tables, or with JSON=1 one
+# Runs the benchmarks: all of them, or SUITE=http, tenancy or events. Prints tables, or with JSON=1 one
 # JSON object a line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-suites="${SUITE:-http tenancy}"
+suites="${SUITE:-http tenancy events}"
 for suite in $suites; do
   if [ ! -x "Benchmarks/$suite/run.py" ]; then
     echo "bench: there is no suite $suite; there are: $(cd Benchmarks && ls -d */ | tr -d /| xargs)" >&2

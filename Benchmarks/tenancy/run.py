@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import footprint
+import migration
 import neighbour
 import provisioning
 import separation
@@ -20,6 +21,7 @@ PARTS = {
     "http": tiers.measure,
     "neighbour": neighbour.measure,
     "provisioning": provisioning.measure,
+    "migration": migration.measure,
     "footprint_pool": lambda atrium: footprint.measure(atrium, "pool"),
     "footprint_bridge": lambda atrium: footprint.measure(atrium, "bridge"),
     "footprint_silo": lambda atrium: footprint.measure(atrium, "silo"),

@@ -81,6 +81,39 @@ package final class EmbeddedBroker: Sendable {
         cluster.lend { rd_kafka_mock_clear_request_errors($0, request.rawValue) }
     }
 
+    /// How a request is answered: with an error, late, or both.
+    package struct Answer: Sendable {
+        package var error: KafkaError.Code?
+        package var delay: Duration
+
+        package init(error: KafkaError.Code? = nil, after delay: Duration = .zero) {
+            self.error = error
+            self.delay = delay
+        }
+    }
+
+    /// Lets a broker answer its next requests of that kind so, one each, whoever sends them.
+    ///
+    /// A request that is answered with an error is not carried out.
+    package func answer(_ request: Request, with answers: [Answer], by broker: Int32 = 1) throws {
+        for answer in answers {
+            let code = cluster.lend {
+                atrium_mock_push_answer(
+                    $0, broker, request.rawValue, rd_kafka_resp_err_t(answer.error?.rawValue ?? 0),
+                    Int32(clamping: answer.delay.wholeMilliseconds))
+            }
+            try check(code, "prepare an answer")
+        }
+    }
+
+    /// How many of the prepared answers nobody has fetched yet.
+    package func answersLeft(for request: Request, at broker: Int32 = 1) throws -> Int {
+        var count = 0
+        let code = cluster.lend { rd_kafka_mock_broker_error_stack_cnt($0, broker, request.rawValue, &count) }
+        try check(code, "count the answers that are left")
+        return count
+    }
+
     /// Lets the topic's metadata say that error; nil takes it back.
     package func setError(_ error: KafkaError.Code?, of topic: String) {
         cluster.lend { rd_kafka_mock_topic_set_error($0, topic, rd_kafka_resp_err_t(error?.rawValue ?? 0)) }

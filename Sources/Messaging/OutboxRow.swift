@@ -73,6 +73,11 @@ struct OutboxRow: Sendable {
     }
 }
 
+extension OutboxRow {
+    /// What inboxes know an event by; of the outbox as `o`.
+    static var factID: SQL { "coalesce(o.fact_id, o.event_id)" }
+}
+
 /// The CloudEvents source of a context's events.
 func eventSource(of context: String) -> String { "/atrium/\(context)" }
 

@@ -110,8 +110,11 @@ struct RelayStatements: Sendable {
     func horizon(of shards: [Int16], from published: Timestamp?) -> SQL {
         """
         SELECT \(Self.horizon)::text, pg_snapshot_xmax(pg_current_snapshot())::text, clock_timestamp(), EXISTS (
-            SELECT FROM \(unsafeSQL: schema).outbox o
-            WHERE o.shard = ANY (\(shards)::smallint[]) AND o.transaction_id >= \(Self.horizon) AND \(floor(published)))
+            SELECT FROM unnest(\(shards)) AS m (shard)
+            CROSS JOIN LATERAL (
+                SELECT FROM \(unsafeSQL: schema).outbox o
+                WHERE o.shard = m.shard AND o.transaction_id >= \(Self.horizon) AND \(floor(published))
+                ORDER BY o.transaction_id, o.position LIMIT 1) AS o)
         """
     }
 

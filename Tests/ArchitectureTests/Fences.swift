@@ -5,6 +5,7 @@ enum Fences {
     /// What each target of the platform may import of ours; whatever is not named here is not ours.
     static let platform: [String: Set<String>] = [
         "Kernel": [], "Reactor": [], "Telemetry": [], "Failpoints": [],
+        "EventSchemas": ["Kernel"],
         "Postgres": ["CPostgres", "Kernel", "Reactor"],
         "Kafka": ["CRDKafka", "Kernel", "Reactor"],
         "Tenancy": ["Postgres", "Kernel", "Failpoints"],

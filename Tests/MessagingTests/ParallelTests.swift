@@ -46,11 +46,13 @@ struct ParallelTests {
             let holding = Reactions.subscription { event in if event.number == 0 { await gate.pass() } }
             let admin = try KafkaAdmin(backbone.kafka, logger: .silent)
             try await Reactions.consuming(backbone, [holding]) {
-                try await Waiting.until("all others took effect") { try await Reactions.effects(backbone) == 39 }
+                try await Waiting.until("all others took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 39
+                }
                 let lag = try await admin.lag(of: "atrium.billing", topics: [ThingHappenedV1.topic])
                 #expect(lag.allSatisfy { ($0.committed ?? 0) == 0 })
                 gate.open()
-                try await Waiting.until("its offset followed") {
+                try await Waiting.until("its offset followed", within: .seconds(45)) {
                     try await admin.lag(of: "atrium.billing", topics: [ThingHappenedV1.topic])
                         .contains { $0.committed == 40 }
                 }
@@ -95,11 +97,13 @@ struct ParallelTests {
             try await Reactions.send(backbone, (100..<110).map { Reactions.record($0, tenant: quick) })
             let holding = Reactions.subscription { event in if event.number < 100 { await gate.pass() } }
             try await Reactions.consuming(backbone, [holding]) {
-                try await Waiting.until("the other tenant's took effect") {
+                try await Waiting.until("the other tenant's took effect", within: .seconds(45)) {
                     try await Reactions.effects(backbone) == 10
                 }
                 gate.open()
-                try await Waiting.until("all took effect") { try await Reactions.effects(backbone) == 70 }
+                try await Waiting.until("all took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 70
+                }
             }
         }
     }
@@ -118,7 +122,7 @@ struct ParallelTests {
                     Reactions.record(3, tenant: tenant, key: "a"),
                 ])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("one took effect, two wait") {
+                try await Waiting.until("one took effect, two wait", within: .seconds(45)) {
                     let letters = try await Reactions.letters(backbone)
                     return try await Reactions.effects(backbone) == 1 && letters.count == 2
                 }

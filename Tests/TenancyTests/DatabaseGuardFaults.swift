@@ -109,6 +109,18 @@ enum Faults {
         ("ALTER TABLE orders.orders OWNER TO atrium_app", "login role atrium_app owns orders.orders"),
         ("ALTER SCHEMA orders OWNER TO atrium_app", "login role atrium_app owns schema orders"),
         ("ALTER FUNCTION platform.enter OWNER TO orders_app", "role orders_app owns platform.enter"),
+        (
+            "GRANT INSERT ON orders.outbox_default TO orders_app",
+            "orders.outbox_default, a partition of orders.outbox, is open to role orders_app by itself"
+        ),
+        (
+            "GRANT SELECT (payload) ON orders.outbox_default TO PUBLIC",
+            "orders.outbox_default, a partition of orders.outbox, is open to everyone by itself"
+        ),
+        (
+            "ALTER TABLE orders.outbox_default NO FORCE ROW LEVEL SECURITY",
+            "orders.outbox_default does not force row security on its owner"
+        ),
         ("GRANT TRUNCATE ON orders.orders TO orders_app", "orders_app has TRUNCATE on orders.orders"),
         ("GRANT REFERENCES (id) ON orders.orders TO orders_app", "orders_app has REFERENCES on orders.orders"),
         (
@@ -178,6 +190,19 @@ enum Faults {
         (
             "ALTER FUNCTION platform.enter RESET search_path",
             "platform.enter finds what it names where the caller says"
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION orders.shorten_outbox TO orders_app",
+            "orders.shorten_outbox may be called by others than orders_worker"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION orders.shorten_outbox(retention interval) RETURNS text LANGUAGE sql "
+                + "SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT ''any''::text'",
+            "the function orders.shorten_outbox(interval) runs with the rights of atrium_owner"
+        ),
+        (
+            "ALTER FUNCTION platform.number_event RESET search_path",
+            "platform.number_event finds what it names where the caller says"
         ),
         ("GRANT EXECUTE ON FUNCTION platform.enter TO PUBLIC", "platform.enter may be called by everyone"),
         ("ALTER FUNCTION platform.enter OWNER TO postgres", "platform.enter does not belong to atrium_owner"),

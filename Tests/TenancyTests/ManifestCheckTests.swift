@@ -106,6 +106,12 @@ struct ManifestCheckTests {
             Plant(
                 "ALTER TABLE orders__own.orders DROP CONSTRAINT own_tenant",
                 "orders__own.orders takes rows of others than the schema's own tenant"),
+            Plant(
+                "ALTER TABLE orders.outbox_default NO FORCE ROW LEVEL SECURITY",
+                "table orders.outbox_default is not in the manifest"),
+            Plant(
+                "GRANT SELECT ON orders.outbox_default TO orders_app",
+                "table orders.outbox_default is not in the manifest"),
             Plant("ALTER TABLE orders.outbox ALTER tenant_id DROP NOT NULL", "orders.outbox has no column tenant_id"),
             Plant(
                 "ALTER TABLE orders.order_lines DROP COLUMN tenant_id CASCADE",

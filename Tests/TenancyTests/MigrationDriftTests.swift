@@ -215,7 +215,7 @@ struct MigrationDriftTests {
                 let report = await Self.fleet(more).status([try Self.home(database)])
                 #expect(!report.isSuccess)
                 #expect(report.databases[0].pending == 2)
-                #expect(report.text.contains("orders__\(suffix): orders/0900_more.sql is to be applied"))
+                #expect(report.text.contains("orders__\(suffix): to be applied: orders/0900_more.sql"))
             }
             #expect(await Self.fleet(try SQLFolder.files()).status([try Self.home(database)]).isSuccess)
         }

@@ -43,9 +43,14 @@ struct SettingsReader {
         """.split(separator: " ").map { "ATRIUM_" + $0 })
 
     /// What `dev.env` and `atrium dev` use under the same prefix.
-    private static let tools = [
-        "ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_",
-    ]
+    private static let tools = {
+        var prefixes = ["ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_", "ATRIUM_REGISTRY_"]
+        // A program without failpoints refuses to start where some are armed: nothing would come of them.
+        #if DEBUG
+            prefixes.append("ATRIUM_FAILPOINT")
+        #endif
+        return prefixes
+    }()
 
     func text(_ key: String, default fallback: String) -> String {
         value(key) ?? fallback

@@ -18,9 +18,11 @@ struct DevDatabase: Sendable {
         cluster.primary.address.database(Self.name).user("atrium_app", password: secrets.databasePassword)
     }
 
+    var provisioner: PostgresAddress {
+        cluster.primary.address.database(Self.name).user("atrium_provisioner", password: secrets.provisionerPassword)
+    }
+
     func server() throws -> ServerSettings {
-        let provisioner = cluster.primary.address.database(Self.name)
-            .user("atrium_provisioner", password: secrets.provisionerPassword)
         let replica = cluster.replica?.address.database(Self.name)
             .user("atrium_app", password: secrets.databasePassword)
         return ServerSettings(

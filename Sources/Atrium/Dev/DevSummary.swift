@@ -16,7 +16,9 @@ struct DevSummary: Sendable {
     var environment: [(name: String, value: String)] {
         var values: [(name: String, value: String)] = [
             ("ATRIUM_URL", url), ("ATRIUM_OPERATOR_KEY", operatorKey), ("ATRIUM_KAFKA", kafka),
+            ("ATRIUM_KAFKA_BOOTSTRAP_SERVERS", kafka), ("ATRIUM_SECRET", database.secrets.secret),
             ("ATRIUM_DATABASE_URL", database.login.url),
+            ("ATRIUM_PROVISIONER_DATABASE_URL", database.provisioner.url),
             ("ATRIUM_ADMIN_DATABASE_URL", database.cluster.primary.address.database(DevDatabase.name).url),
         ]
         if let replica { values.append(("ATRIUM_REPLICA_URL", replica.database(DevDatabase.name).url)) }

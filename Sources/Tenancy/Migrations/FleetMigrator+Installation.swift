@@ -14,7 +14,11 @@ extension FleetMigrator {
         progress: @escaping @Sendable (DatabaseOutcome) -> Void = { _ in }
     ) async -> MigrationReport {
         var report = await run([Database(name: Self.home, administrator: home, isControl: true)], progress: progress)
-        guard report.databases[0].failure == nil else { return report }
+        // A tenant's schema that fails there keeps nobody back; without the control plane's nobody else is known.
+        let isKnown = report.databases[0].schemas.allSatisfy {
+            $0.failure == nil || ![MigrationFiles.platform, MigrationFiles.control].contains($0.schema)
+        }
+        guard report.databases[0].failure == nil, isKnown else { return report }
         let installation: Installation
         do {
             installation = try await self.installation(home: home, administrator: administrator)
@@ -51,6 +55,10 @@ extension FleetMigrator {
         home: ConnectionSettings, administrator: (_ server: String) -> ConnectionSettings?
     ) async throws -> Installation {
         let rows = try await PostgresConnection.with(home, logger: logger) { connection in
+            // Before its first migration it knows of no other.
+            let isMigrated = try await connection.run(["SELECT to_regclass('control.databases') IS NOT NULL"])[0][0]
+                .decode(Bool.self)
+            guard isMigrated else { return Rows?.none }
             try await DatabasePreparation.becomeOwner(home, connection)
             return try await connection.run([
                 """
@@ -61,7 +69,7 @@ extension FleetMigrator {
         }
         var installation = Installation(
             databases: [Database(name: Self.home, administrator: home, isControl: true)], servers: [(Self.home, home)])
-        for row in rows {
+        for row in rows.map(Array.init) ?? [] {
             let (name, server, database, isSilo) = try row.decode((String, String, String, Bool).self)
             guard var settings = server == Self.home ? home : administrator(server) else {
                 installation.unreachable.append(

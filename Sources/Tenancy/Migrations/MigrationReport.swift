@@ -49,7 +49,7 @@ package struct MigrationReport: Sendable {
             lines.append("\(database.database): \(summary(database))")
             for schema in database.schemas {
                 if let failure = schema.failure { lines.append("  \(schema.schema): failed: \(failure)") }
-                for file in schema.pending { lines.append("  \(schema.schema): \(file.path) is to be applied") }
+                for file in schema.pending { lines.append("  \(schema.schema): to be applied: \(file.path)") }
             }
         }
         lines.append(

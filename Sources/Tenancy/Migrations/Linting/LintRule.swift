@@ -54,7 +54,7 @@ package enum LintRule: String, CaseIterable, Sendable {
 
 extension LintRule {
     /// Why it is refused, and what to do instead.
-    var advice: (why: String, instead: String) {
+    package var advice: (why: String, instead: String) {
         switch self {
         case .addCheck, .addForeignKey, .addUnique, .addExclusion, .setNotNull, .validateApart: constraintAdvice
         case .addColumnNotNull, .addColumnVolatileDefault, .alterColumnType, .rewrite, .rename, .dropColumn, .dropTable,

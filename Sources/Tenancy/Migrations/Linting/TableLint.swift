@@ -96,7 +96,7 @@ struct TableLint {
 
     private mutating func addColumn(_ name: String, _ cursor: TokenCursor, _ start: TokenCursor) {
         let subject = "\(table).\(name)"
-        let words = TokenCursor(cursor.tokens.filter { _ in true })
+        let words = cursor
         if words.contains("primary", "key") || words.hasWord(among: ["unique"]) { refuse(.addUnique, start, subject) }
         if words.hasWord(among: ["references"]) { refuse(.addForeignKey, start, subject) }
         if words.hasWord(among: ["check"]) { refuse(.addCheck, start, subject) }
