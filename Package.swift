@@ -37,6 +37,8 @@ let platform: [Target] = [
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "Kernel", swiftSettings: settings),
     .target(name: "Reactor", swiftSettings: settings),
+    // What of the published language breaks its readers.
+    .target(name: "EventSchemas", dependencies: ["Kernel"], swiftSettings: settings),
     // Places where crash tests strike: in debug builds alone.
     .target(
         name: "Failpoints", swiftSettings: settings + [.define("FAILPOINTS", .when(configuration: .debug))]),
@@ -60,6 +62,8 @@ let platform: [Target] = [
         ],
         swiftSettings: settings),
     .target(name: "DevStack", swiftSettings: settings),
+    // From schemas to contracts and documents: for the command line and tests, not for serving.
+    .target(name: "EventLanguage", dependencies: ["Kernel"], swiftSettings: settings),
 ]
 
 // MARK: The contexts
@@ -109,8 +113,8 @@ let program: [Target] = [
         name: "Atrium",
         dependencies: [
             "IdentityAdapters", "OrdersAdapters", "BillingAdapters", "MeteringAdapters", "Kernel", "Postgres", "Kafka",
-            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", logging, coreMetrics, lifecycle, signals,
-            configuration, arguments, systemPackage, nioCore, nioPosix,
+            "Tenancy", "Messaging", "Web", "Telemetry", "DevStack", "EventSchemas", "EventLanguage", logging,
+            coreMetrics, lifecycle, signals, configuration, arguments, systemPackage, nioCore, nioPosix,
         ],
         swiftSettings: settings)
 ]
@@ -125,6 +129,9 @@ let testTargets: [Target] = [
         dependencies: ["DevStack", "Kernel", "Kafka", "Postgres", "Tenancy", "Messaging", logging, lifecycle],
         path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTests", ["Kernel"]),
+    .testTarget(
+        name: "EventSchemasTests", dependencies: ["EventSchemas", "Kernel", "TestSupport", "DevStack"],
+        exclude: ["Cases", "Python"], swiftSettings: settings),
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
@@ -141,6 +148,13 @@ let testTargets: [Target] = [
     tests(
         "MessagingTests",
         ["Messaging", "OrdersContracts", "Tenancy", "Postgres", "Kafka", "Kernel", logging, lifecycle]),
+    tests(
+        "EventLanguageTests",
+        [
+            "EventLanguage", "IdentityContracts", "OrdersContracts", "BillingContracts", "MeteringContracts",
+            "Messaging",
+            "Kafka", "Kernel", crypto,
+        ]),
     tests("WebTests", ["Web", metrics, "Telemetry", "Tenancy", "Kernel", hummingbird, httpTypes, logging, lifecycle]),
     tests("DevStackTests", ["Kafka", "Kernel", logging]),
     tests(
@@ -152,7 +166,8 @@ let testTargets: [Target] = [
         name: "CrashTests",
         dependencies: ["Atrium", "Kafka", "Postgres", "Kernel", "TestSupport", "DevStack", logging],
         exclude: ["read_topics.py"], swiftSettings: settings),
-    tests("EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle]),
+    tests(
+        "EndToEndTests", ["Atrium", "Kafka", "Postgres", "Kernel", logging, lifecycle, hummingbird, httpTypes]),
 ]
 
 let package = Package(

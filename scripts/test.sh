@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, in the order in which they are quickest to fail: formatting, the compiler's fence between
-# the contexts (which is the build of the tests too), the tests.
+# the contexts (which is the build of the tests too), the event schemas, the tests.
 #
 #   FILTER=OrdersTests scripts/test.sh      only the tests whose name matches
 set -euo pipefail
@@ -16,6 +16,13 @@ scripts/format.sh lint
 say "Building, with undeclared imports refused"
 swift build --build-tests --explicit-target-dependency-import-check error || {
     echo "The build failed, or a target imports another that Package.swift does not give it (see above)." >&2
+    exit 1
+}
+
+# With nothing to compare with, it says so and goes on.
+say "Event schemas, against what was published"
+"$(swift build --show-bin-path)/atrium" schemas check || {
+    echo "A published schema breaks its readers (see above, and docs/schema-rules.md). What breaks is a new version." >&2
     exit 1
 }
 

@@ -38,6 +38,21 @@ extension ClientHandle {
         if let failure { throw KafkaError(failure.code, failure.text) }
     }
 
+    /// Reads exactly these partitions from these offsets on, without a group's say; blocks as `assign` does.
+    func assign(at offsets: [TopicPartition: Int64]) throws {
+        let code = lend { lent in
+            withPartitionList(offsets.keys) { list in
+                for index in 0..<Int(list.pointee.cnt) {
+                    let element = list.pointee.elems[index]
+                    let partition = TopicPartition(topic: String(cString: element.topic), partition: element.partition)
+                    list.pointee.elems[index].offset = offsets[partition] ?? Int64(RD_KAFKA_OFFSET_INVALID)
+                }
+                return rd_kafka_assign(lent.client, list)
+            }
+        }
+        try check(code, "assign")
+    }
+
     /// Commits what is stored for the partitions, unless they are lost, and gives them up.
     func unassign(_ partitions: [TopicPartition]) throws {
         let failure =
@@ -62,6 +77,8 @@ extension ClientHandle {
     struct ReadMessages {
         var messages: [KafkaMessage] = []
         var errors: [(source: TopicPartition?, error: KafkaError)] = []
+        /// Partitions that ended here, with the offset that their next message will get.
+        var ends: [TopicPartition: Int64] = [:]
         /// Read, but of partitions that had been revoked by then.
         var dropped = 0
     }
@@ -95,6 +112,11 @@ extension ClientHandle {
         for case let pointer? in slots {
             defer { rd_kafka_message_destroy(pointer) }
             let message = pointer.pointee
+            if message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF, let topic = message.rkt {
+                let name = String(cString: rd_kafka_topic_name(topic))
+                read.ends[TopicPartition(topic: name, partition: message.partition)] = message.offset
+                continue
+            }
             guard message.err == RD_KAFKA_RESP_ERR_NO_ERROR, let topic = message.rkt else {
                 let source = message.rkt.map {
                     TopicPartition(topic: String(cString: rd_kafka_topic_name($0)), partition: message.partition)

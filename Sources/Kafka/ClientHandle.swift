@@ -9,7 +9,10 @@ import Synchronization
 final class ClientHandle: @unchecked Sendable {
     enum Kind {
         case producer
+        /// Its group gives it partitions.
         case consumer
+        /// It takes the partitions that it wants.
+        case reader
     }
 
     /// Valid inside the closure it is lent to.
@@ -48,7 +51,7 @@ final class ClientHandle: @unchecked Sendable {
     /// Starts librdkafka's threads, so it does not belong on a thread that must not block.
     init(_ kind: Kind, properties: [String: String]) throws {
         let eventsWake = try WakeDescriptor()
-        let messagesWake = kind == .consumer ? try WakeDescriptor() : nil
+        let messagesWake = kind == .producer ? nil : try WakeDescriptor()
         let client = try makeClient(kind, properties)
         let queues = openQueues(of: client, kind)
         rd_kafka_set_log_queue(client, queues.events)
@@ -218,18 +221,19 @@ private func makeClient(_ kind: ClientHandle.Kind, _ properties: [String: String
 private func openQueues(
     of client: OpaquePointer, _ kind: ClientHandle.Kind
 ) -> (events: OpaquePointer, messages: OpaquePointer) {
-    guard kind == .consumer else {
-        let main = rd_kafka_queue_get_main(client)!
-        return (main, main)
-    }
+    let main = rd_kafka_queue_get_main(client)!
+    if kind == .producer { return (main, main) }
     // A rebalance must not wait behind messages that nobody has read yet, so the two have queues of their own: each
     // partition is turned to `messages` as it is assigned.
     let events = rd_kafka_queue_new(client)!
     let messages = rd_kafka_queue_new(client)!
-    for source in [rd_kafka_queue_get_main(client)!, rd_kafka_queue_get_consumer(client)!] {
-        rd_kafka_queue_forward(source, events)
-        rd_kafka_queue_destroy(source)
-    }
+    // Without a group there are no rebalances, and partitions deliver to the consumer's queue by themselves: turning each
+    // to `messages` would not outlast its being assigned anew.
+    let consumer = rd_kafka_queue_get_consumer(client)!
+    rd_kafka_queue_forward(consumer, kind == .reader ? messages : events)
+    rd_kafka_queue_destroy(consumer)
+    rd_kafka_queue_forward(main, events)
+    rd_kafka_queue_destroy(main)
     return (events, messages)
 }
 

@@ -73,6 +73,22 @@ extension KafkaSettings {
         ])
     }
 
+    /// A group has to be named for partitions to be assigned by hand; none of that name is ever joined or committed to.
+    var readerProperties: [String: String] {
+        common([
+            "group.id": "\(clientID)-reader",
+            "enable.auto.commit": "false",
+            "enable.auto.offset.store": "false",
+            // A place that is gone is the reader's to know of, not to be moved away from in silence.
+            "auto.offset.reset": "error",
+            "enable.partition.eof": "true",
+            "max.poll.interval.ms": max(processingTimeout, sessionTimeout).milliseconds,
+            "fetch.wait.max.ms": fetchWait.milliseconds,
+            "fetch.error.backoff.ms": "100",
+            "queued.max.messages.kbytes": String(readAheadKilobytes),
+        ])
+    }
+
     var adminProperties: [String: String] {
         common(["allow.auto.create.topics": "false"])
     }

@@ -31,3 +31,10 @@ public enum MoneyError: Error, Hashable, Sendable {
     case currencyMismatch(Currency, Currency)
     case overflow
 }
+
+extension Money: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case minorUnits = "minor"
+        case currency
+    }
+}

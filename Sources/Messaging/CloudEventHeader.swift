@@ -18,6 +18,11 @@ enum CloudEventHeader {
     static let alsoAs = "ce_alsoas"
     /// Reads that bring it show what the event tells of: see `Atrium-Consistency` in the HTTP interface.
     static let consistency = "ce_consistency"
+    // Extension "Deprecation".
+    static let deprecated = "ce_deprecated"
+    static let deprecationFrom = "ce_deprecationfrom"
+    static let deprecationSunset = "ce_deprecationsunset"
+    static let deprecationMigration = "ce_deprecationmigration"
     /// W3C Trace Context of this hop; not a CloudEvents attribute, so without the prefix.
     static let trace = "traceparent"
     static let contentType = "content-type"

@@ -12,7 +12,9 @@ extension DeadLetters {
     ) async throws -> Bool {
         let letter = located.letter
         if resolution == .discarded { try await refuseForGood(letter, letter.reaction.map { [$0] } ?? reactions) }
-        try await crossTenant(.once("close a dead letter"), in: located.database) { transaction in
+        return try await crossTenant(.once("close a dead letter"), in: located.database) { transaction in
+            // First, like whoever adds a letter.
+            if let key = letter.eventKey { try await parkedKeys.lock(key, in: transaction) }
             let closed = try await transaction.rowsWriting(
                 """
                 UPDATE \(unsafeSQL: schema).dead_letters
@@ -20,11 +22,13 @@ extension DeadLetters {
                     resolution_reason = \(reason)
                 WHERE id = \(letter.id) AND resolved_at IS NULL RETURNING true
                 """)
-            guard !closed.isEmpty else { return }
-            transaction.enqueue(action(resolution == .replayed ? "replay" : "discard", letter, actor, reason, "done"))
+            if !closed.isEmpty {
+                let act = resolution == .replayed ? "replay" : "discard"
+                transaction.enqueue(action(act, letter, actor, reason, "done"))
+            }
+            guard let key = letter.eventKey else { return false }
+            return try await parkedKeys.release(key, in: transaction)
         }
-        guard let key = letter.eventKey else { return false }
-        return try await parkedKeys.release(key, in: located.database)
     }
 
     /// Keeps why a letter failed once more: its key is parked for that now.

@@ -21,10 +21,10 @@ package struct Outbox: Sendable {
         transaction.enqueue(
             """
             INSERT INTO \(unsafeSQL: schema).outbox (tenant_id, event_id, topic, type, aggregate_id, \
-            aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload)
+            aggregate_version, occurred_at, correlation_id, causation_id, traceparent, payload, fact_id, extensions)
             VALUES (\(tenant.tenantID), \(event.id), \(event.topic), \(event.type), \(event.aggregateID), \
             \(event.aggregateVersion), \(event.occurredAt), \(correlation.id), \(correlation.causation), \
-            \(correlation.trace.description), \(event.payload))
+            \(correlation.trace.description), \(event.payload), \(event.factID), \(event.extensionList))
             """)
         transaction.crashTested(as: "outbox")
         let database = transaction.database

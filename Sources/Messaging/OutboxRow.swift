@@ -23,11 +23,11 @@ struct OutboxRow: Sendable {
     init(_ row: Row, from server: String) throws {
         let (
             shard, transactionID, position, tenant, event, topic, type, aggregate, version, occurred, correlation,
-            causation, trace, payload, logPosition
+            causation, trace, payload, fact, extensions, logPosition
         ) = try row.decode(
             (
                 Int16, String, Int64, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
-                EventID?, String, String, String
+                EventID?, String, String, EventID?, [String]?, String
             ).self)
         self.shard = shard
         self.position = try OutboxPosition(transactionID, position)
@@ -51,6 +51,12 @@ struct OutboxRow: Sendable {
             let token = ConsistencyToken(server: server, position: position)
             headers.append(KafkaHeader(CloudEventHeader.consistency, token.description))
         }
+        if let fact { headers.append(KafkaHeader(CloudEventHeader.fact, fact.description)) }
+        if let extensions {
+            for index in stride(from: 0, to: extensions.count - 1, by: 2) {
+                headers.append(KafkaHeader(extensions[index], extensions[index + 1]))
+            }
+        }
         if let causation { headers.append(KafkaHeader(CloudEventHeader.causation, causation.description)) }
         record = KafkaRecord(
             topic: topic, key: Array(aggregate.canonical.utf8), value: Array(payload.utf8), headers: headers)
@@ -61,9 +67,15 @@ struct OutboxRow: Sendable {
         """
         o.shard, o.transaction_id::text, o.position, o.tenant_id, o.event_id, o.topic, o.type, o.aggregate_id, \
         o.aggregate_version, o.occurred_at, o.correlation_id, o.causation_id, o.traceparent, o.payload, \
+        o.fact_id, o.extensions, \
         pg_current_wal_insert_lsn()::text
         """
     }
+}
+
+extension OutboxRow {
+    /// What inboxes know an event by; of the outbox as `o`.
+    static var factID: SQL { "coalesce(o.fact_id, o.event_id)" }
 }
 
 /// The CloudEvents source of a context's events.

@@ -66,25 +66,38 @@ struct ParkedKeys: Sendable {
     /// Lets the key go where no letter of it is open; whether it is free now.
     func release(_ key: EventKey, in database: DatabaseID) async throws -> Bool {
         try await crossTenant(.once("let a parked key go"), in: database) { transaction in
-            let locked = try await transaction.rowsWriting(
-                """
-                SELECT true FROM \(unsafeSQL: schema).parked_keys
-                WHERE tenant_id = \(key.tenantID) AND topic = \(key.topic) AND key = \(key.key) FOR UPDATE
-                """)
-            guard !locked.isEmpty else { return true }
-            // A statement of its own sees what was added while the lock was waited for.
-            let gone = try await transaction.rowsWriting(
-                """
-                DELETE FROM \(unsafeSQL: schema).parked_keys p
-                WHERE p.tenant_id = \(key.tenantID) AND p.topic = \(key.topic) AND p.key = \(key.key)
-                    AND NOT EXISTS (
-                        SELECT FROM \(unsafeSQL: schema).dead_letters d
-                        WHERE d.tenant_id = p.tenant_id AND d.topic = p.topic AND d.key = p.key
-                            AND d.resolved_at IS NULL AND NOT d.is_alone)
-                RETURNING true
-                """)
-            return !gone.isEmpty
+            try await lock(key, in: transaction)
+            return try await release(key, in: transaction)
         }
+    }
+
+    /// Nobody adds a letter to the key, or lets it go, before this transaction ends.
+    func lock(_ key: EventKey, in transaction: CrossTenantTransaction) async throws {
+        _ = try await transaction.rowsWriting(
+            """
+            SELECT true FROM \(unsafeSQL: schema).parked_keys
+            WHERE tenant_id = \(key.tenantID) AND topic = \(key.topic) AND key = \(key.key) FOR UPDATE
+            """)
+    }
+
+    /// Behind `lock`: a statement of its own sees what was added while the lock was waited for.
+    func release(_ key: EventKey, in transaction: CrossTenantTransaction) async throws -> Bool {
+        _ = try await transaction.rowsWriting(
+            """
+            DELETE FROM \(unsafeSQL: schema).parked_keys p
+            WHERE p.tenant_id = \(key.tenantID) AND p.topic = \(key.topic) AND p.key = \(key.key)
+                AND NOT EXISTS (
+                    SELECT FROM \(unsafeSQL: schema).dead_letters d
+                    WHERE d.tenant_id = p.tenant_id AND d.topic = p.topic AND d.key = p.key
+                        AND d.resolved_at IS NULL AND NOT d.is_alone)
+            RETURNING true
+            """)
+        return try await transaction.rowsWriting(
+            """
+            SELECT true FROM \(unsafeSQL: schema).parked_keys
+            WHERE tenant_id = \(key.tenantID) AND topic = \(key.topic) AND key = \(key.key)
+            """
+        ).isEmpty
     }
 
     func list(

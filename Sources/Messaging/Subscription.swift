@@ -3,6 +3,7 @@ package import Tenancy
 
 /// An integration event of a known contract, as a reaction sees it.
 package struct IncomingEvent<Payload: IntegrationEvent>: Sendable {
+    /// The same in every version that the fact is told in.
     package let id: EventID
     package let time: Timestamp
     package let payload: Payload
@@ -14,6 +15,8 @@ package struct Subscription: Sendable {
     package let reaction: String
     /// The version that the reaction is written for.
     package let eventType: String
+    /// The types that can be read as what the reaction is written for, newest first.
+    package let types: [String]
     package let topic: String
     /// The only source that the event may name.
     let source: String
@@ -32,13 +35,14 @@ package struct Subscription: Sendable {
         _ react: @escaping @Sendable (IncomingEvent<Payload>, TenantTransaction) async throws -> Void
     ) -> Subscription {
         let context = Payload.type.prefix { $0 != "." }
-        let own = FactType(Payload.type)
+        let types = VersionedPayload<Payload>.types
         return Subscription(
-            reaction: reaction, eventType: Payload.type, topic: Payload.topic, source: eventSource(of: String(context)),
-            fact: own?.fact ?? Payload.type, versions: own.map { [$0.version] } ?? []
+            reaction: reaction, eventType: Payload.type, types: types, topic: Payload.topic,
+            source: eventSource(of: String(context)), fact: FactType(Payload.type)?.fact ?? Payload.type,
+            versions: Set(types.compactMap { FactType($0)?.version })
         ) { event, transaction in
-            let payload = try event.payload(as: type)
-            try await react(IncomingEvent(id: event.id, time: event.time, payload: payload), transaction)
+            let payload = try VersionedPayload<Payload>.read(event)
+            try await react(IncomingEvent(id: event.factID, time: event.time, payload: payload), transaction)
         }
     }
 

@@ -5,12 +5,14 @@ enum Fences {
     /// What each target of the platform may import of ours; whatever is not named here is not ours.
     static let platform: [String: Set<String>] = [
         "Kernel": [], "Reactor": [], "Telemetry": [], "Failpoints": [],
+        "EventSchemas": ["Kernel"],
         "Postgres": ["CPostgres", "Kernel", "Reactor"],
         "Kafka": ["CRDKafka", "Kernel", "Reactor"],
         "Tenancy": ["Postgres", "Kernel", "Failpoints"],
         "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],
+        "EventLanguage": ["Kernel"],
     ]
     static let adapterPlatform: Set<String> = ["Kernel", "Postgres", "Tenancy", "Messaging", "Web"]
     static let cModules: Set<String> = ["CPostgres", "CRDKafka", "CSodium"]

@@ -9,11 +9,8 @@ import Testing
 
 @Suite("Every integration event")
 struct PublishedEventTests {
-    private static let all: [any IntegrationEvent.Type] = [
-        TenantRegisteredV1.self, TenantSuspendedV1.self, TenantReactivatedV1.self, OrderPlacedV1.self,
-        OrderApprovedV1.self, OrderRejectedV1.self, OrderFulfilledV1.self, OrderCancelledV1.self, InvoiceIssuedV1.self,
-        InvoiceVoidedV1.self, UsageRecordedV1.self,
-    ]
+    private static let all =
+        IdentityLanguage.events + OrdersLanguage.events + BillingLanguage.events + MeteringLanguage.events
 
     private static func examples(of type: any IntegrationEvent.Type) throws -> [Data] {
         let parts = type.type.split(separator: ".", maxSplits: 1)

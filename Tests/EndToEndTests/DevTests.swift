@@ -61,8 +61,8 @@ struct DevTests {
             #expect(try await tenant.get("/api/v1/orders")["items"]?.array?.count == 1)
 
             let consumer = try await Python.run(
-                script: "examples/python-consumer/consumer.py",
-                ["--from-beginning", "--max", "7", "--json"],
+                script: "examples/python-consumer/watch.py",
+                ["--from-beginning", "--max", "8", "--json"],
                 environment: ["ATRIUM_KAFKA": settings["ATRIUM_KAFKA"] ?? ""])
             #expect(consumer.output.contains("orders.order.placed.v1"), "\(consumer)")
 

@@ -17,7 +17,9 @@ struct GapTests {
     /// Takes in what there is until so many effects have been seen, and stops.
     private static func takeIn(_ backbone: Backbone, _ count: Int) async throws {
         try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-            try await Waiting.until("\(count) took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == count }
+            try await Waiting.until("\(count) took effect", within: .seconds(45)) {
+                try await Reactions.effects(backbone) == count
+            }
         }
     }
 
@@ -54,7 +56,9 @@ struct GapTests {
                     records.withLock { $0.append(gap.cause) }
                     #expect(try await Reactions.effects(backbone) == 5)
                     #expect(try await Self.gaps(backbone).resolve(gap.id, resumeAt: 2, by: "operator:ann"))
-                    try await Waiting.until("it went on behind the gap", within: .seconds(45)) { try await Reactions.effects(backbone) == 11 }
+                    try await Waiting.until("it went on behind the gap", within: .seconds(45)) {
+                        try await Reactions.effects(backbone) == 11
+                    }
                 }
                 #expect(try await Self.gaps(backbone).open().isEmpty)
                 // The next process knows nothing of a gap any more.
@@ -79,7 +83,9 @@ struct GapTests {
                 "INSERT INTO billing.consumed (topic, partition, next_offset) VALUES ('orders.thing', 2, 1000)")
             let consumer = Mutex(0)
             try await Reactions.consuming(backbone, [Reactions.subscription { _ in consumer.withLock { $0 += 1 } }]) {
-                try await Waiting.until("the gap was noticed", within: .seconds(45)) { try await !Self.gaps(backbone).open().isEmpty }
+                try await Waiting.until("the gap was noticed", within: .seconds(45)) {
+                    try await !Self.gaps(backbone).open().isEmpty
+                }
                 try await Waiting.until("the other partitions are through", within: .seconds(45)) {
                     try await backbone.plane.asSuperuser(
                         "SELECT count(*) FROM billing.consumed WHERE partition <> 2 AND next_offset > 0"
@@ -99,12 +105,16 @@ struct GapTests {
             try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant, key: "a")])
             let consumer = try Reactions.consumer(backbone)
             try await Reactions.consuming(backbone, [Reactions.subscription()], consumer: consumer) {
-                try await Waiting.until("the first took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 1 }
+                try await Waiting.until("the first took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 1
+                }
                 // Kafka's error 1: the offset is out of range.
                 backbone.broker.fail(.fetch, with: [KafkaError.Code(rawValue: 1)])
                 try await Waiting.until("reading was refused", within: .seconds(45)) { consumer.statistics.errors > 0 }
                 try await Reactions.send(backbone, [Reactions.record(2, tenant: tenant, key: "a")])
-                try await Waiting.until("the second took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 2 }
+                try await Waiting.until("the second took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 2
+                }
             }
             #expect(try await Self.gaps(backbone).open().isEmpty)
         }

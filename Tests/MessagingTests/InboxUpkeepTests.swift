@@ -76,7 +76,9 @@ struct InboxUpkeepTests {
                     Reactions.record(2, tenant: tenant, id: EventID("f0000000-0000-4000-8000-000000000001")!),
                 ])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("both took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 2 }
+                try await Waiting.until("both took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 2
+                }
             }
             let found = try await backbone.plane.asSuperuser(
                 "SELECT tableoid::regclass::text FROM billing.inbox ORDER BY event_id"
@@ -135,7 +137,9 @@ struct InboxUpkeepTests {
             try await Reactions.send(backbone, [record])
             struct Broken: Error {}
             try await Reactions.consuming(backbone, [Reactions.subscription { _ in throw Broken() }]) {
-                try await Waiting.until("it is set aside", within: .seconds(45)) { try await Reactions.letters(backbone).count == 1 }
+                try await Waiting.until("it is set aside", within: .seconds(45)) {
+                    try await Reactions.letters(backbone).count == 1
+                }
             }
             let whileOpen = try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep()
             #expect(whileOpen.isEmpty)

@@ -46,7 +46,9 @@ struct ParallelTests {
             let holding = Reactions.subscription { event in if event.number == 0 { await gate.pass() } }
             let admin = try KafkaAdmin(backbone.kafka, logger: .silent)
             try await Reactions.consuming(backbone, [holding]) {
-                try await Waiting.until("all others took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 39 }
+                try await Waiting.until("all others took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 39
+                }
                 let lag = try await admin.lag(of: "atrium.billing", topics: [ThingHappenedV1.topic])
                 #expect(lag.allSatisfy { ($0.committed ?? 0) == 0 })
                 gate.open()
@@ -99,7 +101,9 @@ struct ParallelTests {
                     try await Reactions.effects(backbone) == 10
                 }
                 gate.open()
-                try await Waiting.until("all took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 70 }
+                try await Waiting.until("all took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 70
+                }
             }
         }
     }

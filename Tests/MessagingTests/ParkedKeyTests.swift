@@ -38,7 +38,9 @@ struct ParkedKeyTests {
             }
             // A silo's effects are in a database of its own.
             if backbone.plane.homes.known(tenant)?.placement.tier != .silo {
-                try await Waiting.until("the other one took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 1 }
+                try await Waiting.until("the other one took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 1
+                }
             }
         }
     }
@@ -74,7 +76,9 @@ struct ParkedKeyTests {
             // What comes now is taken in as ever.
             try await Reactions.send(backbone, [Reactions.record(4, tenant: tenant, key: "a")])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("the fourth took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 5 }
+                try await Waiting.until("the fourth took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 5
+                }
             }
         }
     }
@@ -168,7 +172,9 @@ struct ParkedKeyTests {
                 letters.map { KafkaRecord(topic: $0.topic, key: $0.key, value: $0.value, headers: $0.headers) }
                     + [Reactions.record(10, tenant: tenant, key: "b")])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("they are through", within: .seconds(45)) { try await Reactions.effects(backbone) == 2 }
+                try await Waiting.until("they are through", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 2
+                }
                 try await Waiting.until("all are read", within: .seconds(45)) {
                     try await Reactions.letters(backbone).count == 3
                 }

@@ -54,7 +54,9 @@ struct TenantTreatmentTests {
             registry.suspend(tenant)
             try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant)])
             try await Reactions.consuming(backbone, [Reactions.subscription()], dataPlane: plane) {
-                try await Waiting.until("it took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 1 }
+                try await Waiting.until("it took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 1
+                }
             }
         }
     }
@@ -68,7 +70,9 @@ struct TenantTreatmentTests {
                 backbone,
                 [Reactions.record(1, tenant: tenant, key: "a"), Reactions.record(2, tenant: other, key: "a")])
             try await Reactions.consuming(backbone, [Reactions.subscription()], dataPlane: plane) {
-                try await Waiting.until("the other's took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 1 }
+                try await Waiting.until("the other's took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 1
+                }
             }
             #expect(try await Reactions.letters(backbone).isEmpty)
         }
@@ -88,7 +92,9 @@ struct TenantTreatmentTests {
             configuration.unknownTenantPatience = .milliseconds(200)
             configuration.reconsideration = .milliseconds(200)
             try await Reactions.consuming(backbone, [counting], configuration: configuration, dataPlane: plane) {
-                try await Waiting.until("both wait", within: .seconds(45)) { try await Reactions.letters(backbone).count == 2 }
+                try await Waiting.until("both wait", within: .seconds(45)) {
+                    try await Reactions.letters(backbone).count == 2
+                }
                 #expect(try await Reactions.letters(backbone).map(\.kind) == [.unknownTenant, .waiting])
                 registry.hide(tenant, false)
                 try await Reactions.send(backbone, [Reactions.record(3, tenant: tenant, key: "a")])

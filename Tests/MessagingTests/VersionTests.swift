@@ -46,7 +46,9 @@ struct VersionTests {
                 transaction.afterCommit { ran.withLock { $0.append(event.payload.number) } }
             }
             try await Reactions.consuming(backbone, [newer, old]) {
-                try await Waiting.until("both were taken in", within: .seconds(45)) { try await Reactions.letters(backbone).isEmpty }
+                try await Waiting.until("both were taken in", within: .seconds(45)) {
+                    try await Reactions.letters(backbone).isEmpty
+                }
             }
             #expect(ran.withLock { $0 } == [1, 2])
             let letters = Reactions.replay(backbone, []).deadLetters
@@ -70,7 +72,9 @@ struct VersionTests {
                     Self.record(2, version: 1, tenant: tenant),
                 ])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("the last took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 2 }
+                try await Waiting.until("the last took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 2
+                }
             }
             #expect(try await Reactions.letters(backbone).isEmpty)
         }
@@ -87,7 +91,9 @@ struct VersionTests {
                     Reactions.record(2, tenant: tenant, key: "a"),
                 ])
             try await Reactions.consuming(backbone, [Reactions.subscription()]) {
-                try await Waiting.until("the second took effect", within: .seconds(45)) { try await Reactions.effects(backbone) == 1 }
+                try await Waiting.until("the second took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 1
+                }
             }
             #expect(try await Reactions.letters(backbone).isEmpty)
         }

@@ -133,15 +133,16 @@ struct OrderTests {
         try order.place(under: OrderPolicy(), at: later)
         try order.approve(at: later)
         try order.fulfil(at: later)
-        let published = order.recordedEvents.map { order.publication(of: $0, tenantID: tenant) }
+        let published = order.recordedEvents.map { order.publication(of: $0, tenantID: tenant, channel: .api) }
         #expect(published[0] == nil)
-        let placed = try #require(published[1] as? OrderPlacedV1)
-        #expect(placed.totalMinor == placed.lines.reduce(0) { $0 + $1.amountMinor })
+        let placed = try #require(published[1] as? OrderPlacedV2)
+        #expect(try placed.total == placed.lines.reduce(.zero(euro)) { try $0.adding($1.amount) })
+        #expect(placed.channel == .api)
         #expect(placed.lines.map(\.number) == [1, 2])
         #expect(placed.tenantId == tenant)
         #expect(published[2] is OrderApprovedV1)
         let fulfilled = try #require(published[3] as? OrderFulfilledV1)
-        #expect(fulfilled.lines == placed.lines && fulfilled.fulfilledAt == later)
+        #expect(fulfilled.lines == placed.predecessor.lines && fulfilled.fulfilledAt == later)
     }
 
     @Test("that is cancelled as a draft tells nobody")
@@ -149,11 +150,11 @@ struct OrderTests {
         let tenant: TenantID = IdentifierSource.system.next()
         var draft = try draft()
         try draft.cancel(because: "changed my mind", at: later)
-        #expect(draft.publication(of: draft.recordedEvents[1], tenantID: tenant) == nil)
+        #expect(draft.publication(of: draft.recordedEvents[1], tenantID: tenant, channel: .api) == nil)
         var placed = try restored(in: .placed)
         try placed.cancel(because: "ordered twice", at: later)
         let event = try #require(
-            placed.publication(of: placed.recordedEvents[0], tenantID: tenant) as? OrderCancelledV1)
+            placed.publication(of: placed.recordedEvents[0], tenantID: tenant, channel: .api) as? OrderCancelledV1)
         #expect(event.reason == "ordered twice")
     }
 

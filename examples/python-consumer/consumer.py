@@ -1,167 +1,126 @@
 #!/usr/bin/env python3
-"""Prints Atrium's events as they come, and at the end how many of which type each tenant had.
+"""Keeps a ledger of each tenant's placed orders from Atrium's events: every effect once, whatever dies in between.
 
-Events are CloudEvents 1.0 in Kafka's binary mode: the attributes are record headers that begin with ce_, the value is
-the JSON data. Everything Atrium tells the outside is in this form, so this file is all that another language needs.
+    consumer.py run       take events in until told to stop
+    consumer.py show      what each tenant's open orders amount to, one JSON object a line
+    consumer.py parked    the messages that could not be dealt with, and why
+    consumer.py retry     deal with those again, after whatever was wrong is mended
 """
 
 import argparse
 import json
-import os
-import shlex
 import signal
 import sys
 import time
-import uuid
-from collections import Counter, defaultdict
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 
-TOPICS = ["identity.tenant", "orders.order", "billing.invoice", "metering.usage"]
-NO_TENANT = "(no tenant)"
+from events import Contracts
+from ledger import TOPICS, Ledger
+from watch import bootstrap_servers, tell_of_trouble
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "events"
 
 
 def main():
     options = parse_arguments()
-    stopping = stop_on_signals()
-    consumer = Consumer(configuration(options))
-    consumer.subscribe(TOPICS)
-    counts = defaultdict(Counter)
+    ledger = Ledger(options.store, Contracts.load(options.schemas))
     try:
-        for event in events(consumer, options, stopping):
-            counts[event["tenant"] or NO_TENANT][event["type"] or "(no CloudEvent)"] += 1
-            print(json.dumps(event) if options.json else line(event), flush=True)
-    except BrokenPipeError:
-        # Whoever read the output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if options.command == "run":
+            Run(ledger, options).run()
+        elif options.command == "retry":
+            print(f"{ledger.retry()} dealt with, {len(ledger.parked())} still parked")
+        else:
+            for row in ledger.totals() if options.command == "show" else ledger.parked():
+                print(json.dumps(row, ensure_ascii=False))
     finally:
-        consumer.close()
-    if not options.json:
-        print_table(counts)
+        ledger.close()
     return 0
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="Prints Atrium's events, and a table of them by tenant at the end.")
-    parser.add_argument("--from-beginning", action="store_true", help="begin with the oldest events the broker has")
-    parser.add_argument("--max", type=positive, metavar="N", help="end after N events")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["run", "show", "parked", "retry"])
+    parser.add_argument("--store", default="ledger.sqlite", help="the ledger's file (default: %(default)s)")
+    parser.add_argument("--schemas", default=SCHEMAS, help="the folder of event schemas (default: Atrium's own)")
+    parser.add_argument("--group", default="order-ledger", help="consumer group (default: %(default)s)")
     parser.add_argument("--idle", type=float, metavar="SECONDS", help="end when no event has come for that long")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text, and no table")
     return parser.parse_args()
 
 
-def positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+class Run:
+    def __init__(self, ledger, options):
+        self.ledger = ledger
+        self.options = options
+        self.stopping = False
+        self.last = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.stop)
 
+    def stop(self, *_):
+        # The message at hand is dealt with first.
+        self.stopping = True
 
-def stop_on_signals():
-    stopping = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.append(True))
-    return stopping
+    def run(self):
+        self.consumer = Consumer({
+            "bootstrap.servers": bootstrap_servers(),
+            "group.id": self.options.group,
+            # The ledger knows how far it is: its offset is part of the transaction of each effect.
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            # How long the others, or its own next run, wait for one that was killed.
+            "session.timeout.ms": 10_000,
+            "error_cb": tell_of_trouble,
+        })
+        self.consumer.subscribe(TOPICS, on_assign=self.begin)
+        counts = {"applied": 0, "known": 0, "ignored": 0, "parked": 0}
+        try:
+            while not self.stopping:
+                message = self.consumer.poll(0.2)
+                if message is None:
+                    if self.is_idle():
+                        break
+                    continue
+                if message.error():
+                    # A topic that nothing has been published to yet may come into being later.
+                    if message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                        continue
+                    raise KafkaException(message.error())
+                self.last = time.monotonic()
+                outcome, remark = self.ledger.take(
+                    message.topic(), message.partition(), message.offset(), message.key(), message.headers(),
+                    message.value())
+                counts[outcome] += 1
+                if remark is not None:
+                    print(f"{'parked' if outcome == 'parked' else 'deprecated'}: {remark}", file=sys.stderr, flush=True)
+                if outcome == "applied":
+                    print(f"applied {message.topic()}/{message.partition()}@{message.offset()}", flush=True)
+        finally:
+            self.consumer.close()
+        print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), flush=True)
 
+    def is_idle(self):
+        """Whether nothing has come for as long as was asked for, since the broker let it in."""
+        return None not in (self.options.idle, self.last) and time.monotonic() - self.last >= self.options.idle
 
-def configuration(options):
-    return {
-        "bootstrap.servers": bootstrap_servers(),
-        # A group of its own for every run: it looks on and takes nothing from anybody. A consumer that must not miss
-        # anything keeps its group's name and commits after it has dealt with an event.
-        "group.id": f"python-consumer-{uuid.uuid4()}",
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest" if options.from_beginning else "latest",
-        "error_cb": tell_of_trouble,
-    }
-
-
-def bootstrap_servers():
-    if servers := os.environ.get("ATRIUM_KAFKA"):
-        return servers
-    for folder in [Path.cwd(), *Path.cwd().parents]:
-        file = folder / ".atrium" / "dev.env"
-        if file.is_file():
-            for word in shlex.split(file.read_text(), comments=True):
-                name, _, value = word.partition("=")
-                if name == "ATRIUM_KAFKA" and value:
-                    return value
-    sys.exit("No broker is known: start Atrium with `make run`, or set ATRIUM_KAFKA to host:port.")
-
-
-def tell_of_trouble(error):
-    print(f"{error.name()}: {error.str()}", file=sys.stderr)
-
-
-def events(consumer, options, stopping):
-    seen = 0
-    last = time.monotonic()
-    while not stopping and (options.max is None or seen < options.max):
-        message = consumer.poll(0.2)
-        if message is None:
-            if options.idle is not None and time.monotonic() - last >= options.idle:
-                return
-            continue
-        if message.error():
-            # A topic that nothing has been published to yet may come into being later.
-            if message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+    def begin(self, consumer, partitions):
+        """Goes on where the ledger ended, and says so when the broker has nothing of that any more."""
+        for partition in partitions:
+            known = self.ledger.offset(partition.topic, partition.partition)
+            partition.offset = OFFSET_BEGINNING if known is None else known
+            if known is None:
                 continue
-            raise KafkaException(message.error())
-        seen += 1
-        last = time.monotonic()
-        yield event(message)
-
-
-def event(message):
-    headers = {name.lower(): value for name, value in message.headers() or []}
-
-    def attribute(name):
-        value = headers.get(name)
-        return None if value is None else value.decode("utf-8", "replace")
-
-    return {
-        "tenant": attribute("ce_tenantid"),
-        "type": attribute("ce_type"),
-        "id": attribute("ce_id"),
-        "time": attribute("ce_time"),
-        "source": attribute("ce_source"),
-        "subject": attribute("ce_subject"),
-        "correlation": attribute("ce_correlationid"),
-        "causation": attribute("ce_causationid"),
-        "topic": message.topic(),
-        "partition": message.partition(),
-        "offset": message.offset(),
-        "data": decoded(message.value()),
-    }
-
-
-def decoded(value):
-    if value is None:
-        return None
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value.decode("utf-8", "replace")
-
-
-def line(event):
-    when = event["time"] or "-"
-    what = event["type"] or f"{event['topic']} (no CloudEvent)"
-    return f"{event['tenant'] or NO_TENANT:36}  {when:27}  {what:36}  {event['subject'] or '-'}"
-
-
-def print_table(counts):
-    if not counts:
-        print("No events.")
-        return
-    width = max(len(kind) for tenant in counts.values() for kind in tenant)
-    print()
-    for tenant in sorted(counts):
-        print(f"{tenant}  {sum(counts[tenant].values())} events")
-        for kind, count in sorted(counts[tenant].items()):
-            print(f"    {kind:{width}}  {count:6}")
+            oldest, end = consumer.get_watermark_offsets(partition, timeout=10)
+            if known < oldest:
+                print(
+                    f"ALARM: {oldest - known} messages of {partition.topic}/{partition.partition} were gone before they "
+                    "were read; have Atrium publish them again", file=sys.stderr, flush=True)
+            if not oldest <= known <= end:
+                # The topic was made anew, or what is there is all that is left; facts that are known change nothing.
+                partition.offset = OFFSET_BEGINNING
+        consumer.assign(partitions)
+        self.last = time.monotonic()
 
 
 if __name__ == "__main__":

@@ -70,9 +70,9 @@ struct PostgresInvoiceRepository: InvoiceRepository {
     private func enqueueEvents(of invoice: Invoice) throws {
         for event in invoice.recordedEvents {
             try outbox.enqueue(
-                OutgoingEvent(
-                    invoice.publication(of: event, tenantID: tenantID), id: identifiers.next(),
-                    aggregateID: invoice.id.uuid, aggregateVersion: event.version, at: event.at),
+                OutgoingFact(
+                    invoice.publication(of: event, tenantID: tenantID), aggregateID: invoice.id.uuid,
+                    aggregateVersion: event.version, at: event.at, identifiers: identifiers),
                 in: transaction)
         }
     }

@@ -29,7 +29,7 @@ package struct MeteringModule: Sendable {
                     identifiers: identifiers
                 ).react(to: event.payload)
             },
-            .on(OrderPlacedV1.self, named: "metering.record-order") { event, transaction in
+            .on(OrderPlacedV2.self, named: "metering.record-order") { event, transaction in
                 try await RecordUsageOnOrderPlaced(
                     repository: PostgresUsageRepository(
                         transaction: transaction, outbox: outbox, identifiers: identifiers),

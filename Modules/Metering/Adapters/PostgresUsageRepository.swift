@@ -99,10 +99,9 @@ struct PostgresUsageRepository: UsageRepository {
         }
         for event in recording.recorded {
             try outbox.enqueue(
-                OutgoingEvent(
-                    event.publication(tenantID: tenantID), id: identifiers.next(),
-                    aggregateID: event.record.meterID.uuid, aggregateVersion: event.sequence,
-                    at: event.record.recordedAt),
+                OutgoingFact(
+                    event.publication(tenantID: tenantID), aggregateID: event.record.meterID.uuid,
+                    aggregateVersion: event.sequence, at: event.record.recordedAt, identifiers: identifiers),
                 in: transaction)
         }
     }

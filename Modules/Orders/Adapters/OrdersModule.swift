@@ -9,7 +9,7 @@ package import Web
 package struct OrdersModule: Sendable {
     package static let context = ContextRole.orders
     package static let published: [any IntegrationEvent.Type] = [
-        OrderPlacedV1.self, OrderApprovedV1.self, OrderRejectedV1.self, OrderFulfilledV1.self, OrderCancelledV1.self,
+        OrderPlacedV2.self, OrderApprovedV1.self, OrderRejectedV1.self, OrderFulfilledV1.self, OrderCancelledV1.self,
     ]
 
     package let endpoints: [Endpoint]

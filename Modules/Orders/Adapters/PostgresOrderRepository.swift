@@ -84,12 +84,25 @@ struct PostgresOrderRepository: OrderRepository {
             \(recorded.map(\.event.reason)), \(recorded.map(\.at))) AS event (version, change, reason, at)
             """)
         for event in recorded {
-            guard let publication = order.publication(of: event, tenantID: tenant.tenantID) else { continue }
+            guard
+                let publication = order.publication(
+                    of: event, tenantID: tenant.tenantID, channel: OrderChannelV2(tenant.actor))
+            else { continue }
             try outbox.enqueue(
-                OutgoingEvent(
-                    publication, id: identifiers.next(), aggregateID: order.id.uuid, aggregateVersion: event.version,
-                    at: event.at),
+                OutgoingFact(
+                    publication, aggregateID: order.id.uuid, aggregateVersion: event.version, at: event.at,
+                    identifiers: identifiers),
                 in: transaction)
+        }
+    }
+}
+
+extension OrderChannelV2 {
+    init(_ actor: Actor) {
+        switch actor {
+        case .apiKey: self = .api
+        case .user: self = .person
+        case .operator, .reaction: self = .unknown
         }
     }
 }

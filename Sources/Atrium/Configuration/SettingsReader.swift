@@ -30,9 +30,6 @@ struct SettingsReader {
     mutating func refuseUnknown(_ environment: [String: String]) {
         for name in environment.keys.sorted() where name.hasPrefix("ATRIUM_") && !Self.known.contains(name) {
             if Self.tools.contains(where: name.hasPrefix) { continue }
-            #if DEBUG
-                if name.hasPrefix("ATRIUM_FAILPOINT") { continue }
-            #endif
             mistakes.append("\(name) is no setting of Atrium; correct its name or unset it")
         }
     }
@@ -47,7 +44,7 @@ struct SettingsReader {
 
     /// What `dev.env` and `atrium dev` use under the same prefix.
     private static let tools = {
-        var prefixes = ["ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_"]
+        var prefixes = ["ATRIUM_DEV_", "ATRIUM_TENANT_", "ATRIUM_SERVER_", "ATRIUM_REGISTRY_"]
         // A program without failpoints refuses to start where some are armed: nothing would come of them.
         #if DEBUG
             prefixes.append("ATRIUM_FAILPOINT")

@@ -114,14 +114,16 @@ struct DevDatabase: Sendable {
         let types = Set(publisher.published.map { $0.type })
         var isRewound = false
         for reader in modules.loaded {
-            for subscription in reader.subscriptions where types.contains(subscription.eventType) {
+            for subscription in reader.subscriptions where !types.isDisjoint(with: subscription.types) {
                 let rows = try await run(
                     """
                     WITH missing AS (
                         SELECT DISTINCT ON (o.shard) o.shard, o.transaction_id, o.position FROM \(identifier: schema).outbox o
-                        WHERE o.type = \(subscription.eventType) AND NOT EXISTS (
+                        WHERE (o.type = \(subscription.eventType)
+                            OR o.fact_id IS NULL AND o.type = ANY (\(subscription.types)))
+                        AND NOT EXISTS (
                             SELECT FROM \(identifier: reader.backbone.schema).inbox i
-                            WHERE i.tenant_id = o.tenant_id AND i.event_id = o.event_id
+                            WHERE i.tenant_id = o.tenant_id AND i.event_id = coalesce(o.fact_id, o.event_id)
                                 AND i.reaction = \(subscription.reaction))
                         AND NOT EXISTS (
                             SELECT FROM \(identifier: reader.backbone.schema).dead_letters d

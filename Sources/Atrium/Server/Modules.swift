@@ -29,6 +29,7 @@ extension MeteringModule: ContextModule {}
 
 /// A context as a process runs it.
 struct LoadedModule: Sendable {
+    let name: ContextName
     let context: ContextRole
     let backbone: ContextRole
     let endpoints: [Endpoint]
@@ -37,13 +38,14 @@ struct LoadedModule: Sendable {
     let relaySignal: RelaySignal
 
     /// - Parameter signal: what the module's outbox wakes its relay with.
-    init<Module: ContextModule>(_ module: Module, _ signal: RelaySignal) {
+    init<Module: ContextModule>(_ name: ContextName, _ module: Module, _ signal: RelaySignal) {
+        self.name = name
         relaySignal = signal
         context = Module.context
         backbone = Module.backbone
         endpoints = module.endpoints
         subscriptions = module.subscriptions
-        published = Module.published
+        published = Module.published.flatMap { $0.publishedVersions }
     }
 }
 
@@ -61,16 +63,16 @@ struct Modules: Sendable {
             outbox: Outbox(schema: IdentityModule.backbone.schema, signal: signal),
             secret: configuration.secret, issuer: configuration.publicURL, audience: "atrium", logger: logger)
         authenticator = identity.authenticator
-        func load<Module: ContextModule>(_ make: (Outbox) -> Module) -> LoadedModule {
+        func load<Module: ContextModule>(_ name: ContextName, _ make: (Outbox) -> Module) -> LoadedModule {
             let signal = RelaySignal()
-            return LoadedModule(make(Outbox(schema: Module.backbone.schema, signal: signal)), signal)
+            return LoadedModule(name, make(Outbox(schema: Module.backbone.schema, signal: signal)), signal)
         }
         loaded = configuration.contexts.sorted { $0.rawValue < $1.rawValue }.map { context in
             switch context {
-            case .identity: LoadedModule(identity, signal)
-            case .orders: load { OrdersModule(dataPlane: dataPlane, outbox: $0) }
-            case .billing: load { BillingModule(dataPlane: dataPlane, outbox: $0) }
-            case .metering: load { MeteringModule(dataPlane: dataPlane, outbox: $0) }
+            case .identity: LoadedModule(context, identity, signal)
+            case .orders: load(context) { OrdersModule(dataPlane: dataPlane, outbox: $0) }
+            case .billing: load(context) { BillingModule(dataPlane: dataPlane, outbox: $0) }
+            case .metering: load(context) { MeteringModule(dataPlane: dataPlane, outbox: $0) }
             }
         }
     }

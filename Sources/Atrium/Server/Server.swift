@@ -37,7 +37,11 @@ struct Server {
             WebConfiguration(
                 host: configuration.host, port: configuration.port, operatorKey: configuration.operatorKey,
                 secret: configuration.secret),
-            endpoints: configuration.roles.contains(.http) ? modules.loaded.flatMap(\.endpoints) : [],
+            endpoints: configuration.roles.contains(.http)
+                ? modules.loaded.flatMap(\.endpoints)
+                    + OperationsRoutes(
+                        desk: EventDesk(modules: modules, data: data, producer: producer, logger: logger)
+                    ).endpoints : [],
             authenticator: modules.authenticator,
             health: [
                 HealthCheck("postgres") { try await ping(control) },

@@ -24,7 +24,7 @@ struct ExternalProgram {
     }
 
     static let consumerScript = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-        .appending(path: "../../../examples/python-consumer/consumer.py").standardized.path()
+        .appending(path: "../../../examples/python-consumer/watch.py").standardized.path()
 
     /// Runs the program to its end, and ends it when the task is cancelled.
     static func run(

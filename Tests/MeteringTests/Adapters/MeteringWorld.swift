@@ -46,14 +46,15 @@ struct MeteringWorld: Sendable {
     /// Hands an event to the reaction to its type, as it would come from Kafka.
     @discardableResult
     func deliver<Event: IntegrationEvent>(
-        _ event: Event, id: EventID = IdentifierSource.system.next()
+        _ event: Event, id: EventID = IdentifierSource.system.next(), fact: EventID? = nil
     ) async throws -> Inbox.Outcome {
-        let subscription = try #require(module.subscriptions.first { $0.eventType == Event.type })
-        let headers = [
+        let subscription = try #require(module.subscriptions.first { $0.types.contains(Event.type) })
+        var headers = [
             "ce_specversion": "1.0", "ce_id": id.description, "ce_source": "/atrium/test", "ce_type": Event.type,
             "ce_time": WallClock.system.now().description, "ce_tenantid": event.tenantId.description,
             "ce_correlationid": IdentifierSource.system.next(CorrelationID.self).description,
         ]
+        headers["ce_factid"] = fact?.description
         let message = KafkaMessage(
             topic: Event.topic, partition: 0, offset: 0, key: nil, value: Array(try JSONEncoder().encode(event)),
             headers: headers.map { KafkaHeader(name: $0, value: Array($1.utf8)) }, timestamp: 0)

@@ -48,6 +48,26 @@ struct OrderUsageTests {
         }
     }
 
+    @Test("counts an order once that is told in two versions, whichever comes first, and under the same name as ever")
+    func versions() async throws {
+        try await MeteringWorld.with { world in
+            let tenant = world.tenant()
+            let former = Self.placed(by: tenant.id)
+            let fact = IdentifierSource.system.next(EventID.self)
+            let newest = try await world.deliver(OrderPlacedV2(upcasting: former), fact: fact)
+            let oldest = try await world.deliver(former, id: fact, fact: fact)
+            #expect(newest == .processed && oldest == .duplicate)
+            // As it came before there was a second version.
+            let single = IdentifierSource.system.next(EventID.self)
+            let before = try await world.deliver(former, id: single)
+            let after = try await world.deliver(OrderPlacedV2(upcasting: former), fact: single)
+            #expect(before == .processed && after == .duplicate)
+            let names = try await world.published(for: tenant.id).compactMap { $0.payload["id"]?.string }
+            #expect(names == [fact.description, single.description])
+            #expect(try await tenant.usage("orders.placed").total == "2")
+        }
+    }
+
     @Test("defines its meters with the tenant, whichever event comes first and however many at once")
     func definition() async throws {
         try await MeteringWorld.with { world in

@@ -167,7 +167,7 @@ ALTER TABLE servers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE databases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE placement_rules ENABLE ROW LEVEL SECURITY;
 GRANT INSERT (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, causation_id,
-    traceparent, payload) ON outbox TO control_plane;
+    traceparent, payload, fact_id, extensions) ON outbox TO control_plane;
 
 -- Answers to the operator's commands that carried an Idempotency-Key; they belong to no tenant. The fingerprint is
 -- encrypted with a key that the database does not have: the request it was made from held a password, which could

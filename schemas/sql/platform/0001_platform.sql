@@ -288,6 +288,10 @@ BEGIN
             causation_id uuid,
             traceparent text NOT NULL,
             payload text NOT NULL,
+            -- Shared by all versions that one fact is published in, and what inboxes know it by; NULL where there is one.
+            fact_id uuid,
+            -- Further headers that not every event has, names and values in turn.
+            extensions text[],
             -- All events of an aggregate are in one of eight shards.
             shard smallint NOT NULL GENERATED ALWAYS AS ((get_byte(uuid_send(aggregate_id), 15) & 7)::smallint) STORED
         ) PARTITION BY RANGE (recorded_at)$sql$, context);
@@ -484,7 +488,7 @@ $$;
 CREATE FUNCTION platform.outbox_rights() RETURNS text
     LANGUAGE sql IMMUTABLE
     RETURN 'INSERT (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, occurred_at, correlation_id, '
-        'causation_id, traceparent, payload)';
+        'causation_id, traceparent, payload, fact_id, extensions)';
 
 -- What the current schema's context needs before its own tables: rights on the schema and, in the context's base schema,
 -- its outbox, inbox, dead letters with what belongs to them, and receipts. Tenants with schemas of their own share those: see the decisions.

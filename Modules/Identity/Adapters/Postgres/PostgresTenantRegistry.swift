@@ -64,9 +64,9 @@ struct PostgresTenantRegistry: TenantRegistry {
         for event in tenant.recordedEvents {
             guard let publication = tenant.publication(of: event) else { continue }
             try outbox.enqueue(
-                OutgoingEvent(
-                    publication, id: identifiers.next(), aggregateID: tenant.id.uuid,
-                    aggregateVersion: event.version, at: event.at),
+                OutgoingFact(
+                    publication, aggregateID: tenant.id.uuid, aggregateVersion: event.version, at: event.at,
+                    identifiers: identifiers),
                 in: transaction)
         }
     }

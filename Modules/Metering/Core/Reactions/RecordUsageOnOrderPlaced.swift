@@ -18,8 +18,10 @@ package struct RecordUsageOnOrderPlaced<Repository: UsageRepository> {
         handler = RecordUsageHandler(repository: repository, identifiers: identifiers, clock: clock)
     }
 
-    /// - Parameter id: the event's own, so that the usage is known by where it came from.
-    package func react(to event: OrderPlacedV1, id: EventID) async throws {
+    /// - Parameter id: the fact's, the same in every version, so that the usage is known by where it came from.
+    package func react(to event: OrderPlacedV2, id: EventID) async throws {
+        // The type is part of what was recorded: it stays the first version's, or a fact that comes again in another
+        // version would contradict itself.
         let usage = UsageEvent(
             identity: UsageIdentity(source: "/atrium/orders", id: id.description), type: OrderPlacedV1.type,
             subject: event.orderId.description, time: event.placedAt, meter: .ordersPlaced)

@@ -1,16 +1,24 @@
 package import Kernel
-import OrdersContracts
+package import OrdersContracts
 
 extension Order {
     /// What others are told of a change; `nil` where it is nobody else's business.
-    package func publication(of recorded: RecordedEvent, tenantID: TenantID) -> (any IntegrationEvent)? {
+    ///
+    /// - Parameter channel: how the change came.
+    package func publication(
+        of recorded: RecordedEvent, tenantID: TenantID, channel: OrderChannelV2
+    ) -> (any IntegrationEvent)? {
         switch recorded.event {
         case .drafted, .linesReplaced, .cancelled(_, wasPlaced: false):
             nil
         case .placed:
-            OrderPlacedV1(
-                tenantId: tenantID, orderId: id, customerId: customerID, currency: currency, lines: publishedLines,
-                totalMinor: total.minorUnits, placedAt: recorded.at)
+            OrderPlacedV2(
+                tenantId: tenantID, orderId: id, customerId: customerID, channel: channel,
+                lines: lines.enumerated().map { index, line in
+                    OrderLineV2(
+                        number: index + 1, sku: line.sku, quantity: line.quantity, unitPrice: line.unitPrice,
+                        amount: line.amount)
+                }, total: total, placedAt: recorded.at)
         case .approved:
             OrderApprovedV1(tenantId: tenantID, orderId: id, approvedAt: recorded.at)
         case .rejected(let reason):

@@ -1,0 +1,4 @@
+public import Kernel
+
+public enum MeterKind {}
+public typealias MeterID = Identifier<MeterKind>

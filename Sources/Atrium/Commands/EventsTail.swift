@@ -1,0 +1,103 @@
+import ArgumentParser
+import BillingAdapters
+import Foundation
+import IdentityAdapters
+import Kafka
+import Kernel
+import MeteringAdapters
+import OrdersAdapters
+
+struct EventsTail: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tail", abstract: "Follows events as they come, a line each, until Ctrl-C.",
+        discussion: """
+            Joins no group and commits nothing: no consumer notices. Columns are time, tenant, type, identifier, key, place \
+            and data; characters that move a cursor are replaced.
+            """)
+
+    @Option(help: "A JSON file with settings.")
+    var config: String?
+    @Option(help: "Only this tenant, by its identifier.")
+    var tenant: String?
+    @Option(help: "Only this type; a * at the end stands for anything: orders.order.*")
+    var type: String?
+    @Option(help: "Only what this context publishes: identity, orders, billing, metering.")
+    var context: String?
+    @Option(help: ArgumentHelp("Where to begin: \(EventPlace.forms).", valueName: "place"))
+    var from = "end"
+    @Option(help: "End after so many events.")
+    var limit: Int?
+    @Flag(help: "Print each event as a JSON object.")
+    var json = false
+
+    func validate() throws {
+        if let tenant, TenantID(tenant) == nil { throw ValidationError("--tenant is not a UUID") }
+        if let context, ContextName(rawValue: context) == nil {
+            throw ValidationError("--context is none of identity, orders, billing, metering")
+        }
+        switch EventPlace(from) {
+        case .beginning, .end, .time: break
+        case .offset, nil:
+            throw ValidationError("--from is none of beginning, end, a time such as 2026-11-21T09:30:00Z")
+        }
+        if let limit, limit < 1 { throw ValidationError("--limit is not 1 or more") }
+    }
+
+    func run() async throws {
+        try await BrokerTools.with(config) { tools in
+            try await untilInterrupted { try await follow(tools.reader) }
+        }
+    }
+
+    private func follow(_ reader: KafkaReader) async throws {
+        var starts: [TopicPartition: Int64] = [:]
+        for topic in topics {
+            // One that nobody has published to yet may not be there.
+            guard let partitions = try? await reader.partitions(of: topic) else { continue }
+            starts.merge(try await offsets(of: partitions, reader)) { one, _ in one }
+        }
+        guard !starts.isEmpty else {
+            throw UnusablePlaces(description: "the broker has none of the topics \(topics.joined(separator: ", "))")
+        }
+        try reader.start(at: starts)
+        var left = limit ?? .max
+        while left > 0 {
+            for message in try await reader.read(maximum: 500).messages where left > 0 {
+                let line = EventLine(message)
+                guard matches(line) else { continue }
+                try FileHandle.standardOutput.write(contentsOf: Data(((json ? line.json : line.columns) + "\n").utf8))
+                left -= 1
+            }
+        }
+    }
+
+    private func offsets(of partitions: [TopicPartition], _ reader: KafkaReader) async throws -> [TopicPartition: Int64]
+    {
+        let spans = try await reader.spans(of: partitions)
+        switch EventPlace(from) {
+        case .beginning: return spans.mapValues(\.first)
+        case .time(let time):
+            return try await reader.offsets(at: (time.microsecondsSinceEpoch + 999) / 1000, of: partitions)
+        case .end, .offset, nil: return spans.mapValues(\.end)
+        }
+    }
+
+    private func matches(_ line: EventLine) -> Bool {
+        if let tenant, line.tenant.flatMap({ TenantID($0) }) != TenantID(tenant) { return false }
+        guard let type else { return true }
+        guard let own = line.type else { return false }
+        return type.hasSuffix("*") ? own.hasPrefix(type.dropLast()) : own == type
+    }
+
+    /// The topics of every context that is asked for; a type names its own.
+    private var topics: [String] {
+        let published: [(ContextName, [any IntegrationEvent.Type])] = [
+            (.identity, IdentityModule.published), (.orders, OrdersModule.published),
+            (.billing, BillingModule.published),
+            (.metering, MeteringModule.published),
+        ]
+        return Set(
+            published.filter { context == nil || $0.0.rawValue == context }.flatMap { $0.1.map { $0.topic } }
+        ).sorted()
+    }
+}

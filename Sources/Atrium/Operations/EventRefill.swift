@@ -1,0 +1,123 @@
+import Foundation
+import Kafka
+import Kernel
+import Logging
+import Messaging
+import Tenancy
+
+/// Has what a context missed be published again from the outboxes, and lets it go on behind the gap.
+struct EventRefill: Sendable {
+    /// An outbox that holds events of the topics that something is missing of.
+    struct Source: Sendable {
+        let schema: String
+        let database: DatabaseID
+        /// When the first event was recorded that was missed; nil where the outbox holds none.
+        let from: Timestamp?
+        /// From when on the outbox holds everything; nil where nothing has been dropped.
+        let heldFrom: Timestamp?
+    }
+
+    struct Plan: Sendable {
+        let gaps: [StreamGap]
+        let sources: [Source]
+
+        /// Outboxes that may have held missed events which are dropped by now.
+        var incomplete: [Source] {
+            sources.filter { source in
+                guard let heldFrom = source.heldFrom else { return false }
+                return gaps.contains { $0.takenInUntil.map { $0 < heldFrom } ?? true }
+            }
+        }
+    }
+
+    let context: LoadedModule
+    let modules: [LoadedModule]
+    let data: DataServices
+    let reader: KafkaReader
+    let logger: Logger
+
+    private var gaps: StreamGaps {
+        StreamGaps(schema: context.backbone.schema, dataPlane: data.plane, logger: logger)
+    }
+
+    /// Looks for what is missing, and changes nothing.
+    ///
+    /// - Parameter since: nothing that was recorded before is looked at.
+    func plan(since: Timestamp?) async throws -> Plan {
+        let open = try await gaps.open()
+        let topics = Set(open.map(\.source.topic))
+        let inboxes = try await data.databases(of: context.backbone.schema)()
+        var sources: [Source] = []
+        for schema in publishers(of: topics) {
+            let missed = MissedEvents(
+                of: schema, by: context.backbone.schema, context.subscriptions.filter { topics.contains($0.topic) },
+                dataPlane: data.plane, logger: logger)
+            let rewind = RelayRewind(schema: schema, dataPlane: data.plane, logger: logger)
+            for database in try await data.databases(of: schema)() {
+                sources.append(
+                    Source(
+                        schema: schema, database: database,
+                        // A tenant's events and its inbox are in one database, but for those of the control plane.
+                        from: try await missed.earliest(
+                            in: database, since: since, inboxes: schema == "control" ? inboxes : [database]),
+                        heldFrom: try await rewind.oldestHeld(in: database)))
+            }
+        }
+        return Plan(gaps: open, sources: sources)
+    }
+
+    private func publishers(of topics: Set<String>) -> [String] {
+        Set(modules.filter { $0.published.contains { topics.contains($0.topic) } }.map(\.backbone.schema)).sorted()
+    }
+
+    /// Holds every relay of the topics until what they have sent has arrived, moves the cursors back, and has the group go
+    /// on from where the topics end now: all that it missed comes behind that, each aggregate's events in their order.
+    ///
+    /// Cut off anywhere, it leaves the gaps open or everything as it should be: it is run again then.
+    func carryOut(_ plan: Plan, by actor: String) async throws {
+        var holds: [(hold: RelayHold, source: Source)] = []
+        do {
+            for source in plan.sources {
+                let hold = RelayHold(schema: source.schema, dataPlane: data.plane, logger: logger)
+                holds.append((hold, source))
+                try await hold.take(in: source.database, for: .seconds(120))
+            }
+            // Longer than a relay goes on without knowing that it has lost its lease.
+            try await Task.sleep(for: RelayConfiguration().lease * 2)
+            let ends = try await reader.spans(of: plan.gaps.map(\.source))
+            for source in plan.sources {
+                guard let from = source.from else { continue }
+                let rewind = RelayRewind(schema: source.schema, dataPlane: data.plane, logger: logger)
+                _ = try await rewind.rewind(to: .recorded(from), in: source.database)
+            }
+            for gap in plan.gaps {
+                guard let end = ends[gap.source]?.end else { throw UnseenPartition(partition: gap.source) }
+                _ = try await gaps.resolve(gap.id, resumeAt: end, by: actor)
+            }
+        } catch {
+            await letGo(holds)
+            throw error
+        }
+        await letGo(holds)
+    }
+
+    private func letGo(_ holds: [(hold: RelayHold, source: Source)]) async {
+        for (hold, source) in holds {
+            do {
+                try await hold.letGo(in: source.database)
+            } catch {
+                logger.warning(
+                    "relays wait until the hold on them runs out",
+                    metadata: ["context": "\(source.schema)", "database": "\(source.database)", "error": "\(error)"])
+            }
+        }
+    }
+
+    struct UnseenPartition: Error, CustomStringConvertible {
+        let partition: TopicPartition
+
+        var description: String {
+            "the broker does not show \(partition); see that its topic is there, and run this again"
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package import Kafka
+import Kernel
+package import Logging
+package import Tenancy
+
+/// Takes a bounded span of a topic through one context's reactions again, beside the live group and without its offsets.
+///
+/// Each event goes through the inbox, so that one which took effect before has none now.
+package struct SpanReplay: Sendable {
+    /// The offsets of a partition that are wanted, the upper one left out.
+    package typealias Spans = [TopicPartition: Range<Int64>]
+
+    package struct Tally: Sendable, Hashable {
+        package var processed = 0
+        package var duplicates = 0
+        /// Nothing in the context reacts to them.
+        package var ignored = 0
+        package var failed = 0
+        /// Later messages of a key whose earlier one failed: what they build on is not there.
+        package var heldBack = 0
+
+        package init(processed: Int = 0, duplicates: Int = 0, ignored: Int = 0, failed: Int = 0, heldBack: Int = 0) {
+            self.processed = processed
+            self.duplicates = duplicates
+            self.ignored = ignored
+            self.failed = failed
+            self.heldBack = heldBack
+        }
+    }
+
+    package struct Failure: Sendable {
+        package let message: KafkaMessage
+        package let reason: String
+    }
+
+    private struct Lane {
+        var tally = Tally()
+        var failures: [Failure] = []
+        var failedKeys: Set<[UInt8]>
+    }
+
+    private let inbox: Inbox
+    private let subscriptions: [Subscription]
+
+    package init(context role: ContextRole, subscriptions: [Subscription], dataPlane: DataPlane, logger: Logger) {
+        inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
+        self.subscriptions = subscriptions
+    }
+
+    /// Reads the spans to their ends, each partition in order.
+    ///
+    /// - Parameters:
+    ///   - isTrial: goes all the way and takes each effect back.
+    ///   - report: is told of each message that fails, as it does.
+    package func replay(
+        _ spans: Spans, from reader: KafkaReader, isTrial: Bool, report: (Failure) -> Void
+    ) async throws -> Tally {
+        var open = spans.filter { !$0.value.isEmpty }
+        var tally = Tally()
+        var failedKeys: [TopicPartition: Set<[UInt8]>] = [:]
+        try reader.start(at: open.mapValues(\.lowerBound))
+        while !open.isEmpty {
+            let batch = try await reader.read(maximum: 500)
+            try Task.checkCancellation()
+            let wanted = batch.messages.filter { open[$0.source].map { $0.upperBound } ?? .min > $0.offset }
+            let lanes = await lanes(of: wanted, failedKeys, isTrial)
+            for (partition, lane) in lanes {
+                tally += lane.tally
+                failedKeys[partition] = lane.failedKeys
+                for failure in lane.failures { report(failure) }
+            }
+            try Task.checkCancellation()
+            for message in batch.messages
+            where open[message.source].map({ message.offset + 1 >= $0.upperBound }) == true {
+                open[message.source] = nil
+            }
+            // What was at the end of a span may have been removed by the broker since it was measured.
+            for partition in batch.ends.keys { open[partition] = nil }
+        }
+        return tally
+    }
+
+    private func lanes(
+        of messages: [KafkaMessage], _ failedKeys: [TopicPartition: Set<[UInt8]>], _ isTrial: Bool
+    ) async -> [TopicPartition: Lane] {
+        await withTaskGroup(of: (TopicPartition, Lane).self) { group in
+            for (partition, messages) in Dictionary(grouping: messages, by: \.source) {
+                group.addTask {
+                    var lane = Lane(failedKeys: failedKeys[partition] ?? [])
+                    for message in messages where !Task.isCancelled { await take(message, in: &lane, isTrial) }
+                    return (partition, lane)
+                }
+            }
+            return await group.reduce(into: [:]) { lanes, lane in lanes[lane.0] = lane.1 }
+        }
+    }
+
+    private func take(_ message: KafkaMessage, in lane: inout Lane, _ isTrial: Bool) async {
+        if let key = message.key, lane.failedKeys.contains(key) {
+            lane.tally.heldBack += 1
+            return
+        }
+        do {
+            let event = try ReceivedEvent(message)
+            let reactions = try reactions(to: event, from: message)
+            guard !reactions.isEmpty else {
+                lane.tally.ignored += 1
+                return
+            }
+            var isNew = false
+            for reaction in reactions {
+                let outcome = try await inbox.process(
+                    event, by: reaction, mode: isTrial ? .trial : .live(key: message.key))
+                isNew = isNew || outcome == .processed
+            }
+            if isNew { lane.tally.processed += 1 } else { lane.tally.duplicates += 1 }
+        } catch {
+            lane.tally.failed += 1
+            lane.failures.append(Failure(message: message, reason: "\(error)"))
+            if let key = message.key { lane.failedKeys.insert(key) }
+        }
+    }
+
+    private func reactions(to event: ReceivedEvent, from message: KafkaMessage) throws(Rejection) -> [Subscription] {
+        let reactions = subscriptions.filter { $0.eventType == event.type }
+        if let stranger = reactions.first(where: { $0.topic != message.topic || $0.source != event.source }) {
+            throw Rejection("\(event.type) comes from \(stranger.source) on \(stranger.topic) alone")
+        }
+        return reactions
+    }
+}
+
+extension SpanReplay.Tally {
+    fileprivate static func += (sum: inout Self, more: Self) {
+        sum.processed += more.processed
+        sum.duplicates += more.duplicates
+        sum.ignored += more.ignored
+        sum.failed += more.failed
+        sum.heldBack += more.heldBack
+    }
+}
