@@ -22,7 +22,8 @@ struct DoorTests {
                 }
                 let document = try await stack.http.get("/openapi.json").json()
                 var tried = 0
-                for (path, operations) in document["paths"]?.object ?? [:] where path.contains("{id}") {
+                for (path, operations) in document["paths"]?.object ?? [:]
+                where path.contains("{id}") && !path.hasPrefix("/api/v1/operations/") {
                     let theirs = path.contains("invoices") ? invoice : order
                     let nobodys = UUID().uuidString.lowercased()
                     for (method, operation) in operations.object ?? [:] {
