@@ -40,11 +40,11 @@ package struct SpanReplay: Sendable {
     }
 
     private let inbox: Inbox
-    private let subscriptions: [Subscription]
+    private let subscriptions: SubscriptionTable
 
     package init(context role: ContextRole, subscriptions: [Subscription], dataPlane: DataPlane, logger: Logger) {
         inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
-        self.subscriptions = subscriptions
+        self.subscriptions = SubscriptionTable(subscriptions)
     }
 
     /// Reads the spans to their ends, each partition in order.
@@ -121,10 +121,18 @@ package struct SpanReplay: Sendable {
         }
     }
 
+    /// Those that read this version; one that comes otherwise as well is left to the version that they read.
     private func reactions(to event: ReceivedEvent, from message: KafkaMessage) throws(Rejection) -> [Subscription] {
-        let reactions = subscriptions.filter { $0.eventType == event.type }
-        if let stranger = reactions.first(where: { $0.topic != message.topic || $0.source != event.source }) {
-            throw Rejection("\(event.type) comes from \(stranger.source) on \(stranger.topic) alone")
+        var reactions: [Subscription] = []
+        for (reaction, reading) in subscriptions.readings(of: event.type, alsoAs: event.alsoAs) {
+            guard reaction.topic == message.topic, reaction.source == event.source else {
+                throw Rejection("\(event.type) comes from \(reaction.source) on \(reaction.topic) alone")
+            }
+            switch reading {
+            case .readable: reactions.append(reaction)
+            case .comesOtherwise: break
+            case .unknown: throw Rejection("\(event.type) is a version that this program can't read")
+            }
         }
         return reactions
     }

@@ -70,9 +70,10 @@ struct EventsCommandTests {
                 let tenant = try await stack.register()
                 let order = try await tenant.fulfilledOrder()
                 _ = try await Waiting.value("the invoice") { try await tenant.invoices(of: order).first }
-                // The group has committed all of the topic, so that nothing moves by itself any more.
+                // Placed, in two versions, approved, fulfilled. The group has committed all of the topic, so that nothing
+                // moves by itself any more.
                 try await Waiting.until("the offsets are committed", within: .seconds(30)) {
-                    try await Self.committed(stack).compactMap { $0 }.reduce(0, +) == 3
+                    try await Self.committed(stack).compactMap { $0 }.reduce(0, +) == 4
                 }
                 let before = try await Self.committed(stack)
                 @Sendable func run(_ arguments: String...) async throws -> AtriumRun {
@@ -83,8 +84,8 @@ struct EventsCommandTests {
 
                 let duplicate = try await run("--from", "beginning")
                 #expect(
-                    duplicate.exit == .exited(0) && duplicate.has("3 messages in 1 partitions"), "\(duplicate.lines)")
-                #expect(duplicate.has("0 processed, 1 duplicate, 2 without a reaction, 0 failed"), "\(duplicate.lines)")
+                    duplicate.exit == .exited(0) && duplicate.has("4 messages in 1 partitions"), "\(duplicate.lines)")
+                #expect(duplicate.has("0 processed, 1 duplicate, 3 without a reaction, 0 failed"), "\(duplicate.lines)")
 
                 // As after an effect that was lost with its inbox row.
                 try await stack.execute("DELETE FROM billing.inbox")
@@ -101,7 +102,7 @@ struct EventsCommandTests {
                 #expect(try await run("--from", "beginning").has("0 processed, 1 duplicate"))
                 #expect(try await Self.committed(stack) == before)
 
-                let partition = try #require(before.firstIndex { $0 == 3 })
+                let partition = try #require(before.firstIndex { $0 == 4 })
                 let bounded = try await run("--from", "\(partition):1", "--until", "\(partition):2")
                 #expect(bounded.has("1 messages in 1 partitions"), "\(bounded.lines)")
                 let unknown = try await run("--from", "99:0")
