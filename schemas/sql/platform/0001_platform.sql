@@ -226,19 +226,23 @@ BEGIN
     -- The owner itself is held to row security otherwise, and would see no row that keeps the partition.
     EXECUTE format('ALTER TABLE %I.%I NO FORCE ROW LEVEL SECURITY', context, part);
     EXECUTE format($sql$
-        SELECT min(recorded_at), max(recorded_at),
-            NOT EXISTS (
-                SELECT FROM %1$I.outbox_cursor c JOIN %1$I.%2$I o ON o.shard = c.shard
-                WHERE (o.transaction_id, o.position) > (c.transaction_id, c.position))
+        SELECT NOT EXISTS (
+                SELECT FROM %1$I.outbox_cursor c CROSS JOIN LATERAL (
+                    SELECT FROM %1$I.%2$I o
+                    WHERE o.shard = c.shard AND (o.transaction_id, o.position) > (c.transaction_id, c.position)
+                    ORDER BY o.transaction_id, o.position LIMIT 1) AS behind)
             AND NOT EXISTS (
                 SELECT FROM %1$I.outbox_cursor c CROSS JOIN jsonb_to_recordset(c.lanes)
                     AS l (tenant uuid, transaction text, position bigint)
-                JOIN %1$I.%2$I o ON o.shard = c.shard AND o.tenant_id = l.tenant
-                WHERE (o.transaction_id, o.position) > (l.transaction::xid8, l.position)
-                    AND (o.transaction_id, o.position) <= (c.transaction_id, c.position))
-        FROM %1$I.%2$I
-        $sql$, context, part) INTO first, last, is_published;
+                CROSS JOIN LATERAL (
+                    SELECT FROM %1$I.%2$I o
+                    WHERE o.tenant_id = l.tenant AND o.shard = c.shard
+                        AND (o.transaction_id, o.position) > (l.transaction::xid8, l.position)
+                        AND (o.transaction_id, o.position) <= (c.transaction_id, c.position)
+                    ORDER BY o.transaction_id, o.position LIMIT 1) AS behind)
+        $sql$, context, part) INTO is_published;
     IF part = 'outbox_default' THEN
+        EXECUTE format('SELECT min(recorded_at), max(recorded_at) FROM %I.%I', context, part) INTO first, last;
         IF NOT is_published OR last > now() - retention THEN
             EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
             RETURN NULL;
