@@ -50,4 +50,7 @@ fi
 held=$(grep --text -c $'\tholds\t' "$report" || true)
 noticed=$(grep --text -c $'\tnoticed\t' "$report" || true)
 printf '\n%s cases hold, %s controls were noticed, in %s s.\n' "$held" "$noticed" "$SECONDS"
-[ "$held" -gt 0 ]
+[ "$held" -gt 0 ] || {
+    echo "No case held: is there one whose name has “${CASE:-}”? They are in Tests/CrashTests/CrashMatrix.swift." >&2
+    exit 1
+}

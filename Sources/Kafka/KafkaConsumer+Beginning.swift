@@ -26,7 +26,17 @@ extension KafkaConsumer {
     }
 
     func begin(_ starts: [(TopicPartition, Int64?)]) throws {
-        try client.assign(starts)
+        do {
+            try client.assign(starts)
+        } catch let error as KafkaError where error.code == .invalidArgument {
+            // Refused as a whole where librdkafka still has one of them from an assignment that was lost.
+            for start in starts {
+                try? client.unassign([start.0])
+                try client.assign([start])
+            }
+        }
+        // One that was paused when it went comes back paused.
+        for start in starts { try? client.resume(start.0) }
         guarded.withLock { $0.assignment.begin(starts.map(\.0)) }
     }
 

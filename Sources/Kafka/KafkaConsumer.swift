@@ -151,21 +151,26 @@ package final class KafkaConsumer: Service {
     // MARK: Offsets
 
     /// False where the partition has gone to another member, or has been sought in, since the message was read.
-    package func owns(_ message: KafkaMessage) -> Bool { guarded.withLock { $0.assignment.owns(message.position) } }
+    package func owns(_ message: KafkaMessage) -> Bool { owns(message.position) }
+
+    package func owns(_ position: MessagePosition) -> Bool { guarded.withLock { $0.assignment.owns(position) } }
 
     /// The message and all before it in its partition are dealt with: the next commit says so. Does nothing for a message
     /// that is no longer this consumer's.
-    package func store(_ message: KafkaMessage) { store(message.position) }
+    package func store(_ message: KafkaMessage) { _ = store(message.position) }
 
-    package func store(_ position: MessagePosition) {
+    /// Answers whether that was this consumer's to say.
+    package func store(_ position: MessagePosition) -> Bool {
         guarded.withLock { guarded in
             // Inside the lock, so that the partition cannot go and come back between the two.
-            if guarded.assignment.advance(to: position), client.store(position.source, nextOffset: position.offset + 1)
-            {
-                guarded.statistics.stored += 1
-            } else {
+            guard guarded.assignment.advance(to: position),
+                client.store(position.source, nextOffset: position.offset + 1)
+            else {
                 guarded.statistics.storesRefused += 1
+                return false
             }
+            guarded.statistics.stored += 1
+            return true
         }
     }
 

@@ -9,6 +9,9 @@ package struct KafkaSettings: Sendable {
     package var deliveryTimeout: Duration?
     /// How long the producer collects records for one request.
     package var linger: Duration = .milliseconds(2)
+    /// How many requests of the producer a broker has at a time. More than one is safe with a broker that checks their
+    /// sequence, as Kafka does; the embedded one does not, and may keep records out of order, or lose some, after an error.
+    package var requestsInFlight = 5
     /// How many records may wait for the broker before `produce` has to wait for reports.
     package var queuedRecords = 100_000
     package var queuedKilobytes = 65_536
@@ -46,6 +49,7 @@ extension KafkaSettings {
             "acks": "all",
             "compression.type": "lz4",
             "linger.ms": linger.milliseconds,
+            "max.in.flight.requests.per.connection": String(requestsInFlight),
             "message.timeout.ms": deliveryTimeout?.milliseconds ?? "0",
             "message.max.bytes": String(largestRecord),
             "queue.buffering.max.messages": String(queuedRecords),

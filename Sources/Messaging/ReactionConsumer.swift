@@ -127,8 +127,7 @@ package struct ReactionConsumer: Service {
             guard let position = queue.finish(message, isDone: isDone) else { continue }
             do {
                 try await Failpoint.reach("consumer.before-store")
-                consumer.store(position)
-                streams.stored(position)
+                if consumer.store(position) { streams.stored(position) }
                 try await Failpoint.reach("consumer.after-store")
             } catch {
                 logger.warning("an offset was not stored", metadata: ["error": "\(error)"])

@@ -111,6 +111,10 @@ struct Relay: Sendable {
         } catch {
             guard !Task.isCancelled else { return }
             logger.warning("relay will try again", metadata: ["error": "\(error)"])
+            // Only the cursors' rows count now: the lease may have gone, and a server that crashed may give numbers of
+            // transactions again that were lost with it.
+            work.books.holds([], among: work.books.members)
+            work.renewedAt = nil
             wait(for: .again, &work, &group)
             work.isFailing = true
         }

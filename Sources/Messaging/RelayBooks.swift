@@ -87,7 +87,8 @@ struct RelayBooks {
 
     mutating func holds(_ held: [Held], among members: Int) {
         self.members = members
-        let kept = Set(held.filter(\.isKept).map(\.shard))
+        // A server that lost its newest commits in a crash has the cursor where it was before.
+        let kept = Set(held.filter { $0.isKept && shards[$0.shard]?.saved == $0.position }.map(\.shard))
         shards = shards.filter { kept.contains($0.key) }
         for held in held where shards[held.shard] == nil {
             lastEpoch += 1

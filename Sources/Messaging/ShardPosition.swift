@@ -85,8 +85,8 @@ extension ShardPosition {
             events += rows
             served.position = max(served.position, rows.last?.position ?? served.position)
             if rows.count < found.laneLimit {
-                // All that the tenant had is in this page.
-                if isShort { next.main = max(next.main, served.position) }
+                // All that the tenant had is in this page. The cursor does not follow it: the lane was read a moment later,
+                // and others may have committed before its last event in between.
                 served.position = max(served.position, horizon)
                 served.isClosed = true
             }

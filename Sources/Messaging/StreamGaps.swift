@@ -101,6 +101,22 @@ package struct StreamGaps: Sendable {
         }
     }
 
+    /// The place where the group was to go on is no longer there: somebody has to see to the gap once more.
+    func reopen(_ gap: StreamGap, available: Range<Int64>) async throws {
+        try await crossTenant(.once("open a gap again")) { transaction in
+            transaction.enqueue(
+                """
+                UPDATE \(unsafeSQL: schema).stream_gaps
+                SET resume_offset = NULL, resolved_at = NULL, resolved_by = NULL,
+                    first_there = \(available.lowerBound), end_there = \(available.upperBound)
+                WHERE id = \(gap.id) AND taken_at IS NULL
+                """)
+        }
+        logger.critical(
+            "a gap is open again: what was published anew is gone; run: atrium events refill --context \(schema)",
+            metadata: ["partition": "\(gap.source)"])
+    }
+
     /// The group has gone on at the gap's offset, and said so to the broker.
     func take(_ gap: StreamGap) async throws {
         try await crossTenant(.once("go on behind a gap")) { transaction in

@@ -48,7 +48,13 @@ final class StreamWatch: Sendable {
                     guarded.withLock { _ = $0.gaps.insert(partition) }
                     continue
                 }
-                starts[partition] = min(max(offset, standing.first), standing.end)
+                guard (standing.first...max(standing.first, standing.end)).contains(offset) else {
+                    // What was published again is gone as well.
+                    try await gaps.reopen(gap, available: standing.first..<max(standing.first, standing.end))
+                    guarded.withLock { _ = $0.gaps.insert(partition) }
+                    continue
+                }
+                starts[partition] = offset
                 resumed.append(gap)
                 continue
             }
@@ -108,7 +114,9 @@ final class StreamWatch: Sendable {
         do {
             try await consumer.commit()
             try await Failpoint.reach("consumer.after-offset-commit")
-            try await gaps.write(Array(positions.values))
+            // The commit spoke for the partitions that are still this consumer's. What it had stored of one that went
+            // meanwhile may not have been taken: books that say so would look like a log that was lost.
+            try await gaps.write(positions.values.filter(consumer.owns))
         } catch {
             // What has been stored since is newer.
             guarded.withLock { guarded in guarded.stored.merge(positions) { newer, _ in newer } }

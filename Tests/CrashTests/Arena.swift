@@ -88,6 +88,8 @@ final class Arena: Sendable {
             "ATRIUM_PROVISIONER_DATABASE_URL": database.user("atrium_provisioner", password: "atrium").url,
             "ATRIUM_DATABASE_POOL_MAXIMUM": "8",
             "ATRIUM_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrapServers, "ATRIUM_KAFKA_TOPIC_PARTITIONS": "4",
+            // The embedded broker does not check the order of requests, which is what makes more than one at a time safe.
+            "ATRIUM_KAFKA_REQUESTS_IN_FLIGHT": "1",
             "ATRIUM_OPERATOR_KEY": Self.operatorKey, "ATRIUM_SECRET": "a secret that is long enough for the tests",
             "ATRIUM_LOG_FORMAT": "json", "ATRIUM_CANARY_INTERVAL": "0",
             "ATRIUM_SCHEMAS": Places.packageRoot.appending(path: "schemas").path(),

@@ -33,7 +33,7 @@ def main():
             print(f"{ledger.retry()} dealt with, {len(ledger.parked())} still parked")
         else:
             for row in ledger.totals() if options.command == "show" else ledger.parked():
-                print(json.dumps(row, ensure_ascii=False))
+                print(json.dumps(row))
     finally:
         ledger.close()
     return 0
@@ -116,6 +116,10 @@ class Run:
                 print(
                     f"ALARM: {oldest - known} messages of {partition.topic}/{partition.partition} were gone before they "
                     "were read; have Atrium publish them again", file=sys.stderr, flush=True)
+            if known > end:
+                print(
+                    f"ALARM: {partition.topic}/{partition.partition} ends before what was read: it was made anew",
+                    file=sys.stderr, flush=True)
             if not oldest <= known <= end:
                 # The topic was made anew, or what is there is all that is left; facts that are known change nothing.
                 partition.offset = OFFSET_BEGINNING

@@ -12,6 +12,8 @@ from typing import Any, Optional
 from jsonschema import Draft202012Validator, FormatChecker
 
 REQUIRED = ("id", "source", "specversion", "type", "tenantid")
+# What is read as text where it is there.
+TEXTS = ("factid", "alsoas", "dataschema", "deprecationsunset", "deprecationmigration")
 
 
 class Unreadable(Exception):
@@ -39,7 +41,7 @@ class Event:
     @property
     def version(self):
         text = self.type.rpartition(".v")[2]
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
 
     @property
     def fact(self):
@@ -82,6 +84,11 @@ def read(headers, value):
         if media != "application/json" and not media.endswith("+json"):
             raise Unreadable(f"the data is {media}, not JSON")
         event = Event({name[3:]: text for name, text in named.items()}, parsed(value))
+    if not all(isinstance(content, (str, bool, int)) for content in event.attributes.values()):
+        raise Unreadable("an attribute is neither text, number nor boolean")
+    for name in TEXTS:
+        if not isinstance(event.attributes.get(name, ""), str):
+            raise Unreadable(f"{name} is no text")
     for name in REQUIRED:
         text = event.attributes.get(name)
         if not isinstance(text, str) or not text:
@@ -119,7 +126,10 @@ def parsed(value):
     if not value:
         raise Unreadable("the event has no data")
     try:
-        return json.loads(value, object_pairs_hook=unique, parse_constant=refused)
+        result = json.loads(value, object_pairs_hook=unique, parse_constant=refused)
+        # Half of a surrogate pair is JSON, and no text that could be kept.
+        json.dumps(result, ensure_ascii=False).encode()
+        return result
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"the data is not JSON: {error}") from None
 

@@ -96,7 +96,7 @@ TOPICS = sorted({".".join(family.split(".")[:2]) for family in EFFECTS})
 
 def is_readable(event_type):
     family, _, version = event_type.rpartition(".v")
-    return family in EFFECTS and version.isascii() and version.isdigit() and 1 <= int(version) <= NEWEST.get(family, 1)
+    return family in EFFECTS and version.isascii() and version.isdigit() and len(version) <= 9 and 1 <= int(version) <= NEWEST.get(family, 1)
 
 
 def newest(event):

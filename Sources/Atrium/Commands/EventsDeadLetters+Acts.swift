@@ -31,19 +31,20 @@ extension EventsDeadLetters {
 
         func validate() throws {
             try checkChoice(choice, ids)
+            try checkRecord(by: by, reason: reason)
             if !(1...10_000).contains(limit) { throw ValidationError("--limit is not from 1 to 10000") }
         }
 
         func run() async throws {
             try await EventTools.with(config) { tools in
-                let steps = try await perContext(choice, ids, tools, limit: limit) { context, letters in
+                let (done, open) = try await perKey(choice, ids, tools, limit: limit) { context, letters in
                     try await tools.desk.replay(of: context).replay(
                         letters, dryRun: dryRun, by: by, reason: reason)
+                } name: {
+                    $0.outcome.name
                 }
-                for step in steps { printStep(step, step.outcome.name) }
-                let failed = steps.count { $0.outcome.reason != nil || $0.outcome == .notTried }
-                print("\(steps.count) letters, \(failed) still open\(dryRun ? "; nothing was changed" : "")")
-                if failed > 0 { throw ExitCode(1) }
+                print("\(done + open) letters, \(open) still open\(dryRun ? "; nothing was changed" : "")")
+                if open > 0 { throw ExitCode(1) }
             }
         }
     }
@@ -70,7 +71,7 @@ extension EventsDeadLetters {
 
         func validate() throws {
             try checkChoice(choice, ids)
-            if reason.trimmingCharacters(in: .whitespaces).isEmpty { throw ValidationError("--reason says nothing") }
+            try checkRecord(by: by, reason: reason)
             if !(1...10_000).contains(limit) { throw ValidationError("--limit is not from 1 to 10000") }
         }
 
@@ -84,12 +85,14 @@ extension EventsDeadLetters {
                     print("\(letters.count) letters; nothing was changed")
                     return
                 }
-                let steps = try await perContext(choice, ids, tools, limit: limit) { context, letters in
+                let (done, open) = try await perKey(choice, ids, tools, limit: limit) { context, letters in
                     try await tools.desk.replay(of: context).discard(
                         letters, reason: reason, by: by, outOfOrder: outOfOrder)
+                } name: { _ in
+                    "discarded"
                 }
-                for step in steps { printStep(step, "discarded") }
-                print("\(steps.count) letters")
+                print("\(done) letters discarded, \(open) not")
+                if open > 0 { throw ExitCode(1) }
             }
         }
     }
@@ -105,6 +108,17 @@ private func checkChoice(_ choice: EventsDeadLetters.Choice, _ ids: [LetterID]) 
     }
 }
 
+/// What goes into the record of actions, which nobody can change afterwards.
+func checkRecord(by actor: String, reason: String?) throws {
+    func isLine(_ text: String, _ most: Int) -> Bool {
+        !text.allSatisfy(\.isWhitespace) && text.count <= most && EventLine.harmless(text) == text
+    }
+    if !isLine(actor, 100) { throw ValidationError("--by is not one line of 1 to 100 characters") }
+    if let reason, !isLine(reason, 500) {
+        throw ValidationError("--reason is not one line of 1 to 500 characters that says something")
+    }
+}
+
 private func chosen(
     _ choice: EventsDeadLetters.Choice, _ ids: [LetterID], _ tools: EventTools, limit: Int
 ) async throws -> [EventDesk.Letter] {
@@ -116,18 +130,43 @@ private func chosen(
     return try await tools.desk.list(try await choice.filter(tools, limit: limit), of: choice.context)
 }
 
-/// Does something to the letters that are chosen, context by context.
-private func perContext(
+/// Does something to the letters that are chosen, key by key, so that one that can't be keeps no other back; answers how
+/// many went through and how many did not.
+private func perKey(
     _ choice: EventsDeadLetters.Choice, _ ids: [LetterID], _ tools: EventTools, limit: Int,
-    _ act: (ContextName, DeadLetterReplay.Selection) async throws -> [DeadLetterReplay.Step]
-) async throws -> [DeadLetterReplay.Step] {
-    let letters = try await chosen(choice, ids, tools, limit: limit)
-    var steps: [DeadLetterReplay.Step] = []
-    for context in tools.desk.contexts {
-        let own = letters.filter { $0.context == context }
-        if !own.isEmpty { steps += try await act(context, .letters(own.map(\.letter.id))) }
+    _ act: (ContextName, DeadLetterReplay.Selection) async throws -> [DeadLetterReplay.Step],
+    name: (DeadLetterReplay.Step) -> String
+) async throws -> (done: Int, open: Int) {
+    struct Group: Hashable {
+        let context: ContextName
+        let key: EventKey?
+        /// Of one that has no key.
+        let alone: UUID?
     }
-    return steps
+    let letters = try await chosen(choice, ids, tools, limit: limit)
+    var order: [Group] = []
+    var groups: [Group: [UUID]] = [:]
+    for letter in letters {
+        let key = letter.letter.eventKey
+        let group = Group(context: letter.context, key: key, alone: key == nil ? letter.letter.id : nil)
+        if groups[group] == nil { order.append(group) }
+        groups[group, default: []].append(letter.letter.id)
+    }
+    var (done, open) = (0, 0)
+    for group in order {
+        let ids = groups[group] ?? []
+        do {
+            for step in try await act(group.context, .letters(ids)) {
+                printStep(step, name(step))
+                if step.outcome.reason != nil || step.outcome == .notTried { open += 1 } else { done += 1 }
+            }
+        } catch let failure as DeadLetterReplay.Failure {
+            TenantsTools.printRow([ids.first?.canonical, "not done", nil, "\(failure)"])
+            open += ids.count
+        }
+    }
+    if letters.count == limit { print("There may be more than --limit \(limit): run it again.") }
+    return (done, open)
 }
 
 private func printStep(_ step: DeadLetterReplay.Step, _ outcome: String) {
@@ -141,5 +180,5 @@ private func printStep(_ step: DeadLetterReplay.Step, _ outcome: String) {
 func printJSON<Value>(_ value: Value, as shape: Shape<Value>) {
     var writer = JSONWriter()
     shape.encode(value, into: &writer)
-    print(String(decoding: writer.bytes, as: UTF8.self))
+    print(EventLine.escaped(String(decoding: writer.bytes, as: UTF8.self)))
 }

@@ -32,6 +32,7 @@ struct EventsRefill: AsyncParsableCommand {
         if let since, Timestamp(since) == nil {
             throw ValidationError("--since is no RFC 3339 time, such as 2026-01-15T09:30:00Z")
         }
+        try checkRecord(by: by, reason: nil)
     }
 
     func run() async throws {
@@ -44,8 +45,7 @@ struct EventsRefill: AsyncParsableCommand {
             let reader = try KafkaReader(kafka, logger: tools.logger)
             do {
                 let refill = EventRefill(
-                    context: module, modules: tools.modules.loaded, data: tools.data, reader: reader,
-                    logger: tools.logger)
+                    context: module, data: tools.data, reader: reader, logger: tools.logger)
                 let plan = try await refill.plan(since: since.flatMap { Timestamp($0) })
                 show(plan)
                 if !dryRun, !plan.gaps.isEmpty { try await carryOut(plan, refill) }
@@ -83,6 +83,11 @@ struct EventsRefill: AsyncParsableCommand {
                 \(places) no longer holds everything since the context last took an event in. Get the rest from a backup, \
                 or go on without it: --accept-loss
                 """)
+        }
+        if plan.beginsLate, !acceptLoss {
+            throw ValidationError(
+                "--since is later than the last event that was taken in: begin earlier, or go on without the rest: --accept-loss"
+            )
         }
         try await refill.carryOut(plan, by: by)
         print("\(plan.gaps.count) gaps resolved; \(context.rawValue) goes on within seconds")

@@ -52,9 +52,12 @@ struct EventsTail: AsyncParsableCommand {
     private func follow(_ reader: KafkaReader) async throws {
         var starts: [TopicPartition: Int64] = [:]
         for topic in topics {
-            // One that nobody has published to yet may not be there.
-            guard let partitions = try? await reader.partitions(of: topic) else { continue }
-            starts.merge(try await offsets(of: partitions, reader)) { one, _ in one }
+            do {
+                let partitions = try await reader.partitions(of: topic)
+                starts.merge(try await offsets(of: partitions, reader)) { one, _ in one }
+            } catch let error as KafkaError where error.code == .unknownTopicOrPartition {
+                // Nobody has published to it yet.
+            }
         }
         guard !starts.isEmpty else {
             throw UnusablePlaces(description: "the broker has none of the topics \(topics.joined(separator: ", "))")
@@ -89,7 +92,7 @@ struct EventsTail: AsyncParsableCommand {
         return type.hasSuffix("*") ? own.hasPrefix(type.dropLast()) : own == type
     }
 
-    /// The topics of every context that is asked for; a type names its own.
+    /// The topics of every context that is asked for.
     private var topics: [String] {
         let published: [(ContextName, [any IntegrationEvent.Type])] = [
             (.identity, IdentityModule.published), (.orders, OrdersModule.published),

@@ -46,12 +46,6 @@ struct TenantsTools: Sendable {
 
     /// Prints columns as `cut` takes them. What others wrote must not move the terminal's cursor or break a column.
     static func printRow(_ columns: [String?]) {
-        let texts = columns.map { column in
-            String(
-                (column ?? "-").unicodeScalars.map {
-                    $0.properties.generalCategory == .control ? " " : Character($0)
-                })
-        }
-        print(texts.joined(separator: "\t"))
+        print(columns.map { EventLine.harmless($0 ?? "-") }.joined(separator: "\t"))
     }
 }

@@ -46,7 +46,7 @@ struct EventLine: Sendable {
     }
 
     /// The same in JSON, where such characters stand in strings alone and can be written as escapes.
-    private static func escaped(_ json: String) -> String {
+    static func escaped(_ json: String) -> String {
         var text = ""
         for scalar in json.unicodeScalars {
             guard isHarmful(scalar), scalar.value <= 0xFFFF else {

@@ -20,6 +20,14 @@ struct EventRefill: Sendable {
     struct Plan: Sendable {
         let gaps: [StreamGap]
         let sources: [Source]
+        /// Nothing that was recorded before was looked at.
+        let since: Timestamp?
+
+        /// Whether what was looked at begins only after something may have been missed.
+        var beginsLate: Bool {
+            guard let since else { return false }
+            return gaps.contains { $0.takenInUntil.map { $0 < since } ?? true }
+        }
 
         /// Outboxes that may have held missed events which are dropped by now.
         var incomplete: [Source] {
@@ -31,7 +39,6 @@ struct EventRefill: Sendable {
     }
 
     let context: LoadedModule
-    let modules: [LoadedModule]
     let data: DataServices
     let reader: KafkaReader
     let logger: Logger
@@ -48,6 +55,7 @@ struct EventRefill: Sendable {
         let topics = Set(open.map(\.source.topic))
         let inboxes = try await data.databases(of: context.backbone.schema)()
         var sources: [Source] = []
+        for topic in topics.sorted() where publishers(of: [topic]).isEmpty { throw NobodysTopic(topic: topic) }
         for schema in publishers(of: topics) {
             let missed = MissedEvents(
                 of: schema, by: context.backbone.schema, context.subscriptions.filter { topics.contains($0.topic) },
@@ -63,11 +71,14 @@ struct EventRefill: Sendable {
                         heldFrom: try await rewind.oldestHeld(in: database)))
             }
         }
-        return Plan(gaps: open, sources: sources)
+        return Plan(gaps: open, sources: sources, since: since)
     }
 
+    /// Of all contexts, whichever of them this process runs.
     private func publishers(of topics: Set<String>) -> [String] {
-        Set(modules.filter { $0.published.contains { topics.contains($0.topic) } }.map(\.backbone.schema)).sorted()
+        Set(
+            Modules.publishers.filter { $0.published.contains { topics.contains($0.topic) } }.map(\.backbone.schema)
+        ).sorted()
     }
 
     /// Holds every relay of the topics until what they have sent has arrived, moves the cursors back, and has the group go
@@ -85,7 +96,9 @@ struct EventRefill: Sendable {
             // Longer than a relay goes on without knowing that it has lost its lease.
             try await Task.sleep(for: RelayConfiguration().lease * 2)
             let ends = try await reader.spans(of: plan.gaps.map(\.source))
-            for source in plan.sources {
+            // Looked for again: what was published since the plan was made lies before the ends as well.
+            let sources = try await self.plan(since: plan.since).sources
+            for source in sources {
                 guard let from = source.from else { continue }
                 let rewind = RelayRewind(schema: source.schema, dataPlane: data.plane, logger: logger)
                 _ = try await rewind.rewind(to: .recorded(from), in: source.database)
@@ -110,6 +123,14 @@ struct EventRefill: Sendable {
                     "relays wait until the hold on them runs out",
                     metadata: ["context": "\(source.schema)", "database": "\(source.database)", "error": "\(error)"])
             }
+        }
+    }
+
+    struct NobodysTopic: Error, CustomStringConvertible {
+        let topic: String
+
+        var description: String {
+            "no context of this version publishes to \(topic): there is no outbox to refill it from"
         }
     }
 

@@ -20,7 +20,14 @@ struct GitRepository: Sendable {
         }
         self.git = git
         self.folder = folder
-        guard let prefix = try await Self.run(git, folder, ["rev-parse", "--show-prefix"]).success else { return nil }
+        let answer = try await Self.run(git, folder, ["rev-parse", "--show-prefix"])
+        guard let prefix = answer.success else {
+            // Anything else, such as a folder of another user, must not pass for there being nothing to compare with.
+            if !answer.output.errors.contains("not a git repository") {
+                _ = try answer.orThrow("look for the repository of \(folder)")
+            }
+            return nil
+        }
         self.prefix = prefix.text
     }
 

@@ -78,7 +78,7 @@ struct Modules: Sendable {
     }
 
     /// Who publishes what, also of the contexts that this process does not run.
-    private static let publishers: [(published: [any IntegrationEvent.Type], backbone: ContextRole)] = [
+    static let publishers: [(published: [any IntegrationEvent.Type], backbone: ContextRole)] = [
         (IdentityModule.published, IdentityModule.backbone), (OrdersModule.published, OrdersModule.backbone),
         (BillingModule.published, BillingModule.backbone), (MeteringModule.published, MeteringModule.backbone),
     ]

@@ -28,6 +28,7 @@ struct Server {
         var kafka = KafkaSettings(bootstrapServers: configuration.kafka)
         kafka.clientID = "atrium"
         kafka.properties = configuration.kafkaProperties
+        kafka.requestsInFlight = configuration.requestsInFlight
         // Consumers and producer close one after another: with the broker away, all of it has to fit in ten seconds.
         kafka.closeTimeout = .milliseconds(1500)
         let producer = try KafkaProducer(kafka, logger: logger)

@@ -287,7 +287,7 @@ BEGIN
             type text NOT NULL,
             aggregate_id uuid NOT NULL,
             aggregate_version bigint NOT NULL,
-            occurred_at timestamptz NOT NULL,
+            occurred_at timestamptz NOT NULL CHECK (isfinite(occurred_at)),
             correlation_id uuid NOT NULL,
             causation_id uuid,
             traceparent text NOT NULL,
@@ -295,7 +295,8 @@ BEGIN
             -- Shared by all versions that one fact is published in, and what inboxes know it by; NULL where there is one.
             fact_id uuid,
             -- Further headers that not every event has, names and values in turn.
-            extensions text[],
+            extensions text[] CHECK (
+                array_position(extensions, NULL) IS NULL AND cardinality(extensions) % 2 = 0),
             -- All events of an aggregate are in one of eight shards.
             shard smallint NOT NULL GENERATED ALWAYS AS ((get_byte(uuid_send(aggregate_id), 15) & 7)::smallint) STORED
         ) PARTITION BY RANGE (recorded_at)$sql$, context);
@@ -358,11 +359,11 @@ BEGIN
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.extend_outbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.extend_outbox(%1$L, days)$call$ $sql$, context);
+            AS $call$SELECT platform.extend_outbox(%1$L, least(days, 31))$call$ $sql$, context);
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.shorten_outbox(retention interval) RETURNS text LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.shorten_outbox(%1$L, retention)$call$ $sql$, context);
+            AS $call$SELECT platform.shorten_outbox(%1$L, greatest(retention, interval '0'))$call$ $sql$, context);
     FOREACH keeper IN ARRAY ARRAY['extend_outbox', 'shorten_outbox'] LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I FROM PUBLIC', context, keeper);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO %I', context, keeper, worker);
@@ -476,7 +477,7 @@ BEGIN
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.extend_inbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.extend_inbox(%1$L, days)$call$ $sql$, context);
+            AS $call$SELECT platform.extend_inbox(%1$L, least(days, 31))$call$ $sql$, context);
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.shorten_inbox(before timestamptz) RETURNS text LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
