@@ -296,7 +296,7 @@ BEGIN
             fact_id uuid,
             -- Further headers that not every event has, names and values in turn.
             extensions text[] CHECK (
-                array_position(extensions, NULL) IS NULL AND cardinality(extensions) % 2 = 0),
+                array_position(extensions, NULL) IS NULL AND cardinality(extensions) %% 2 = 0),
             -- All events of an aggregate are in one of eight shards.
             shard smallint NOT NULL GENERATED ALWAYS AS ((get_byte(uuid_send(aggregate_id), 15) & 7)::smallint) STORED
         ) PARTITION BY RANGE (recorded_at)$sql$, context);
