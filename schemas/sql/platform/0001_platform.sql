@@ -176,7 +176,7 @@ DECLARE
     part text;
     made int := 0;
 BEGIN
-    FOR day IN SELECT d::date FROM generate_series(current_date, current_date + days, interval '1 day') AS d LOOP
+    FOR day IN SELECT d::date FROM generate_series(current_date, current_date + least(days, 31), interval '1 day') AS d LOOP
         part := 'outbox_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
         -- Against others who are at this as well.
@@ -206,6 +206,8 @@ $$;
 CREATE FUNCTION platform.shorten_outbox(context text, retention interval) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
+    -- Whoever asks: what is not over yet stays.
+    until timestamptz := now() - greatest(retention, interval '0');
     part text;
     first timestamptz;
     last timestamptz;
@@ -214,7 +216,7 @@ BEGIN
     SELECT c.relname INTO part FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = format('%I.outbox', context)::regclass AND (
         c.relname ~ '^outbox_[0-9]{8}$'
-            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() - retention)
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= until
         OR c.relname = 'outbox_default' AND pg_relation_size(c.oid) > 0)
     ORDER BY c.relname LIMIT 1;
     IF part IS NULL THEN
@@ -243,7 +245,7 @@ BEGIN
         $sql$, context, part) INTO is_published;
     IF part = 'outbox_default' THEN
         EXECUTE format('SELECT min(recorded_at), max(recorded_at) FROM %I.%I', context, part) INTO first, last;
-        IF NOT is_published OR last > now() - retention THEN
+        IF NOT is_published OR last > until THEN
             EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
             RETURN NULL;
         END IF;
@@ -359,11 +361,11 @@ BEGIN
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.extend_outbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.extend_outbox(%1$L, least(days, 31))$call$ $sql$, context);
+            AS $call$SELECT platform.extend_outbox(%1$L, days)$call$ $sql$, context);
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.shorten_outbox(retention interval) RETURNS text LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.shorten_outbox(%1$L, greatest(retention, interval '0'))$call$ $sql$, context);
+            AS $call$SELECT platform.shorten_outbox(%1$L, retention)$call$ $sql$, context);
     FOREACH keeper IN ARRAY ARRAY['extend_outbox', 'shorten_outbox'] LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I FROM PUBLIC', context, keeper);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%I TO %I', context, keeper, worker);
@@ -477,7 +479,7 @@ BEGIN
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.extend_inbox(days int) RETURNS int LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
-            AS $call$SELECT platform.extend_inbox(%1$L, least(days, 31))$call$ $sql$, context);
+            AS $call$SELECT platform.extend_inbox(%1$L, days)$call$ $sql$, context);
     EXECUTE format($sql$
         CREATE FUNCTION %1$I.shorten_inbox(before timestamptz) RETURNS text LANGUAGE sql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
