@@ -35,8 +35,6 @@ extension KafkaConsumer {
                 try client.assign([start])
             }
         }
-        // One that was paused when it went comes back paused.
-        for start in starts { try? client.resume(start.0) }
         guarded.withLock { $0.assignment.begin(starts.map(\.0)) }
     }
 
