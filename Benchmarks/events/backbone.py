@@ -17,7 +17,7 @@ import bench
 
 TENANTS = 32
 # The embedded broker keeps about 5 MB of each partition: enough of them keep everything.
-PARTITIONS = 64
+PARTITIONS = 16
 TOPICS = ["identity.tenant", "orders.order", "billing.invoice", "metering.usage", "bench.raw"]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 

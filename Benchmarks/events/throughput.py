@@ -14,6 +14,7 @@ READ = """\\set shard random(0, 7)
 \\set from random(1, :most)
 \\startpipeline
 BEGIN;
+SET LOCAL enable_bitmapscan = off;
 SELECT o.transaction_id::text, o.position, {columns} FROM orders.outbox o
     WHERE o.shard = :shard AND (o.transaction_id, o.position) > ((:from)::text::xid8, 0)
         AND o.transaction_id < pg_snapshot_xmin(pg_current_snapshot())

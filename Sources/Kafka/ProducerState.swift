@@ -13,6 +13,14 @@ struct ProducerState<Waiter> {
         /// Records without a result.
         var open: Int
         var waiter: Waiter?
+
+        /// False where the record has a result.
+        mutating func settle(_ index: Int, _ result: Result<Delivery, KafkaError>) -> Bool {
+            guard results[index] == nil else { return false }
+            results[index] = result
+            open -= 1
+            return true
+        }
     }
 
     private enum Phase {
@@ -175,11 +183,9 @@ struct ProducerState<Waiter> {
     ) {
         if case .success = result { counts.delivered += 1 } else { counts.failed += 1 }
         // A flight whose task was cancelled may have gone.
-        guard let open = flights[flight]?.open, open > 0, flights[flight]!.results[index] == nil else { return }
-        flights[flight]!.results[index] = result
-        flights[flight]!.open = open - 1
-        guard open == 1 else { return }
-        if let waiter = flights[flight]!.waiter.take() { wake.append(waiter) }
+        guard let place = flights.index(forKey: flight), flights.values[place].settle(index, result) else { return }
+        guard flights.values[place].open == 0 else { return }
+        if let waiter = flights.values[place].waiter.take() { wake.append(waiter) }
         unfinished -= 1
         if unfinished == 0 { wake += wakeClosers() }
     }

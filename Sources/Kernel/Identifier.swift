@@ -66,19 +66,31 @@ extension UUID {
 
     /// The lower-case form of RFC 9562.
     public var canonical: String {
+        String(unsafeUninitializedCapacity: 36) { out in
+            writeCanonical(out)
+            return 36
+        }
+    }
+
+    /// The canonical form's bytes.
+    public var ascii: [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 36) { out, count in
+            writeCanonical(out)
+            count = 36
+        }
+    }
+
+    private func writeCanonical(_ out: UnsafeMutableBufferPointer<UInt8>) {
         withUnsafeBytes(of: uuid) { bytes in
-            String(unsafeUninitializedCapacity: 36) { out in
-                var at = 0
-                for (index, byte) in bytes.enumerated() {
-                    if index == 4 || index == 6 || index == 8 || index == 10 {
-                        out[at] = UInt8(ascii: "-")
-                        at += 1
-                    }
-                    out[at] = hexDigit(byte >> 4)
-                    out[at + 1] = hexDigit(byte & 0x0F)
-                    at += 2
+            var at = 0
+            for (index, byte) in bytes.enumerated() {
+                if index == 4 || index == 6 || index == 8 || index == 10 {
+                    out[at] = UInt8(ascii: "-")
+                    at += 1
                 }
-                return at
+                out[at] = hexDigit(byte >> 4)
+                out[at + 1] = hexDigit(byte & 0x0F)
+                at += 2
             }
         }
     }

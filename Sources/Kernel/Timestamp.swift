@@ -46,18 +46,33 @@ public struct WallClock: Sendable {
 
 extension Timestamp: CustomStringConvertible {
     /// RFC 3339 in UTC with a trailing `Z`; fraction digits only as far as they are not zero.
-    public var description: String {
+    public var description: String { String(decoding: ascii, as: UTF8.self) }
+
+    /// The description's bytes.
+    public var ascii: [UInt8] {
         let (days, inDay) = floorDivide(microsecondsSinceEpoch, 86_400_000_000)
         let date = CivilDate(daysSinceEpoch: days)
         let (seconds, fraction) = inDay.quotientAndRemainder(dividingBy: 1_000_000)
-        var text = "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
-        text += "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
+        var text: [UInt8] = []
+        text.reserveCapacity(32)
+        text.append(digits: date.year, 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(digits: date.month, 2)
+        text.append(UInt8(ascii: "-"))
+        text.append(digits: date.day, 2)
+        text.append(UInt8(ascii: "T"))
+        text.append(digits: seconds / 3600, 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(digits: seconds / 60 % 60, 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(digits: seconds % 60, 2)
         if fraction != 0 {
-            var digits = padded(fraction, 6)
-            while digits.hasSuffix("0") { digits.removeLast() }
-            text += "." + digits
+            text.append(UInt8(ascii: "."))
+            text.append(digits: fraction, 6)
+            while text.last == UInt8(ascii: "0") { text.removeLast() }
         }
-        return text + "Z"
+        text.append(UInt8(ascii: "Z"))
+        return text
     }
 
     /// Reads RFC 3339, section 5.6, any offset; digits past the microsecond are cut; a leap second reads as the next
@@ -110,9 +125,20 @@ private func floorDivide(_ value: Int64, _ divisor: Int64) -> (Int64, Int64) {
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
 
-private func padded(_ value: Int64, _ width: Int) -> String {
-    let text = String(value)
-    return text.count >= width ? text : String(repeating: "0", count: width - text.count) + text
+extension [UInt8] {
+    /// Writes a number with at least so many digits; more where the number has them, and a sign where it is negative.
+    fileprivate mutating func append(digits value: Int64, _ width: Int) {
+        var power: UInt64 = 1
+        for _ in 1..<width { power *= 10 }
+        var rest = value.magnitude
+        if value < 0 { append(UInt8(ascii: "-")) }
+        while rest / power >= 10 { power *= 10 }
+        while power > 0 {
+            append(UInt8(ascii: "0") + UInt8(rest / power))
+            rest %= power
+            power /= 10
+        }
+    }
 }
 
 /// A day of the proleptic Gregorian calendar.

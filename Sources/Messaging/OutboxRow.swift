@@ -10,9 +10,13 @@ struct OutboxRow: Sendable {
     let position: OutboxPosition
     let tenantID: TenantID
     let eventID: EventID
-    let record: KafkaRecord
+    /// What the broker is given. Made when it is asked for: beside the next trip to the database, not before it.
+    let record: @Sendable () throws -> KafkaRecord
 
-    init(shard: Int16, position: OutboxPosition, tenantID: TenantID, eventID: EventID, record: KafkaRecord) {
+    init(
+        shard: Int16, position: OutboxPosition, tenantID: TenantID, eventID: EventID,
+        record: @escaping @Sendable () throws -> KafkaRecord
+    ) {
         self.shard = shard
         self.position = position
         self.tenantID = tenantID
@@ -20,46 +24,16 @@ struct OutboxRow: Sendable {
         self.record = record
     }
 
-    init(_ row: Row, from server: String) throws {
-        let (
-            shard, transactionID, position, tenant, event, topic, type, aggregate, version, occurred, correlation,
-            causation, trace, payload, fact, extensions, logPosition
-        ) = try row.decode(
-            (
-                Int16, String, Int64, TenantID, EventID, String, String, UUID, Int64, Timestamp, CorrelationID,
-                EventID?, String, String, EventID?, [String]?, String
-            ).self)
-        self.shard = shard
-        self.position = try OutboxPosition(transactionID, position)
-        tenantID = tenant
-        eventID = event
-        var headers = [
-            KafkaHeader(CloudEventHeader.specVersion, "1.0"),
-            KafkaHeader(CloudEventHeader.id, event.description),
-            KafkaHeader(CloudEventHeader.source, eventSource(of: String(type.prefix { $0 != "." }))),
-            KafkaHeader(CloudEventHeader.type, type),
-            KafkaHeader(CloudEventHeader.time, occurred.description),
-            KafkaHeader(CloudEventHeader.subject, aggregate.canonical),
-            KafkaHeader(CloudEventHeader.dataSchema, dataSchema(of: type)),
-            KafkaHeader(CloudEventHeader.sequence, padded(version)),
-            KafkaHeader(CloudEventHeader.tenant, tenant.description),
-            KafkaHeader(CloudEventHeader.correlation, correlation.description),
-            KafkaHeader(CloudEventHeader.trace, trace),
-            KafkaHeader(CloudEventHeader.contentType, "application/json"),
-        ]
-        if let position = ConsistencyToken.position(logPosition) {
-            let token = ConsistencyToken(server: server, position: position)
-            headers.append(KafkaHeader(CloudEventHeader.consistency, token.description))
+    /// - Parameter consistency: what reads must bring along that are to show what the event tells of.
+    init(_ row: Row, consistency: [UInt8]?) throws {
+        var reader = row.reader()
+        shard = try reader.next()
+        position = try OutboxPosition(reader.next(), reader.next())
+        tenantID = try reader.next()
+        eventID = try reader.next()
+        record = { [reader, tenantID, eventID] in
+            try KafkaRecord(reader, of: tenantID, as: eventID, consistency: consistency)
         }
-        if let fact { headers.append(KafkaHeader(CloudEventHeader.fact, fact.description)) }
-        if let extensions {
-            for index in stride(from: 0, to: extensions.count - 1, by: 2) {
-                headers.append(KafkaHeader(extensions[index], extensions[index + 1]))
-            }
-        }
-        if let causation { headers.append(KafkaHeader(CloudEventHeader.causation, causation.description)) }
-        record = KafkaRecord(
-            topic: topic, key: Array(aggregate.canonical.utf8), value: Array(payload.utf8), headers: headers)
     }
 
     /// Of the outbox as `o`. A column named without it in `ORDER BY` would be the text that is selected here.
@@ -67,11 +41,67 @@ struct OutboxRow: Sendable {
         """
         o.shard, o.transaction_id::text, o.position, o.tenant_id, o.event_id, o.topic, o.type, o.aggregate_id, \
         o.aggregate_version, o.occurred_at, o.correlation_id, o.causation_id, o.traceparent, o.payload, \
-        o.fact_id, o.extensions, \
-        pg_current_wal_insert_lsn()::text
+        o.fact_id, o.extensions
         """
     }
 }
+
+extension KafkaRecord {
+    /// - Parameter reader: at the topic.
+    fileprivate init(
+        _ reader: RowReader, of tenant: TenantID, as event: EventID, consistency: [UInt8]?
+    ) throws {
+        var reader = reader
+        let topic = try reader.next(String.self)
+        let type = try reader.next(UTF8Text.self).bytes
+        let aggregate = try reader.next(UUID.self).ascii
+        let version = try reader.next(Int64.self)
+        let occurred = try reader.next(Timestamp.self)
+        let correlation = try reader.next(CorrelationID.self)
+        let causation = try reader.next(EventID?.self)
+        let trace = try reader.next(UTF8Text.self).bytes
+        let payload = try reader.next(UTF8Text.self).bytes
+        let fact = try reader.next(EventID?.self)
+        let extensions = try reader.next([String]?.self)
+
+        var headers: [KafkaHeader] = []
+        headers.reserveCapacity(15 + (extensions?.count ?? 0) / 2)
+        func add(_ name: String, _ value: [UInt8]) { headers.append(KafkaHeader(name: name, value: value)) }
+        add(CloudEventHeader.specVersion, specVersion)
+        add(CloudEventHeader.id, event.uuid.ascii)
+        add(CloudEventHeader.source, eventSource(of: type.prefix { $0 != UInt8(ascii: ".") }))
+        add(CloudEventHeader.type, type)
+        add(CloudEventHeader.time, occurred.ascii)
+        add(CloudEventHeader.subject, aggregate)
+        add(CloudEventHeader.dataSchema, dataSchema(of: type))
+        add(CloudEventHeader.sequence, padded(version))
+        add(CloudEventHeader.tenant, tenant.uuid.ascii)
+        add(CloudEventHeader.correlation, correlation.uuid.ascii)
+        add(CloudEventHeader.trace, trace)
+        add(CloudEventHeader.contentType, contentType)
+        if let consistency { add(CloudEventHeader.consistency, consistency) }
+        if let fact { add(CloudEventHeader.fact, fact.uuid.ascii) }
+        if let extensions {
+            for index in stride(from: 0, to: extensions.count - 1, by: 2) {
+                add(extensions[index], Array(extensions[index + 1].utf8))
+            }
+        }
+        if let causation { add(CloudEventHeader.causation, causation.uuid.ascii) }
+        self.init(topic: topic, key: aggregate, value: payload, headers: headers)
+    }
+}
+
+/// Text that is only handed on.
+private struct UTF8Text: PostgresDecodable {
+    let bytes: [UInt8]
+
+    init(postgres cell: PostgresCell) throws(CellError) {
+        bytes = Array(try cell.require(.text))
+    }
+}
+
+private let specVersion = Array("1.0".utf8)
+private let contentType = Array("application/json".utf8)
 
 extension OutboxRow {
     /// What inboxes know an event by; of the outbox as `o`.
@@ -79,21 +109,24 @@ extension OutboxRow {
 }
 
 /// The CloudEvents source of a context's events.
-func eventSource(of context: String) -> String { "/atrium/\(context)" }
+func eventSource(of context: String) -> String { sourcePrefix + context }
+
+private func eventSource(of context: ArraySlice<UInt8>) -> [UInt8] { Array(sourcePrefix.utf8) + context }
 
 /// Where the schema of an event type lies: `orders.order.placed.v1` is `orders/order.placed.v1.json`.
-func dataSchema(of type: String) -> String {
-    guard let dot = type.firstIndex(of: ".") else { return "https://atrium.dev/schemas/events/\(type).json" }
-    return "https://atrium.dev/schemas/events/\(type[..<dot])/\(type[type.index(after: dot)...]).json"
+func dataSchema(of type: [UInt8]) -> [UInt8] {
+    var address = Array("https://atrium.dev/schemas/events/".utf8)
+    address.reserveCapacity(address.count + type.count + 5)
+    let dot = type.firstIndex(of: UInt8(ascii: "."))
+    address += type
+    if let dot { address[address.count - type.count + dot] = UInt8(ascii: "/") }
+    address += ".json".utf8
+    return address
 }
 
-private func padded(_ version: Int64) -> String {
-    let text = String(version)
-    return String(repeating: "0", count: max(0, 19 - text.utf8.count)) + text
-}
+private let sourcePrefix = "/atrium/"
 
-extension KafkaHeader {
-    init(_ name: String, _ value: String) {
-        self.init(name: name, value: Array(value.utf8))
-    }
+private func padded(_ version: Int64) -> [UInt8] {
+    let digits = String(version).utf8
+    return Array(repeating: UInt8(ascii: "0"), count: max(0, 19 - digits.count)) + digits
 }

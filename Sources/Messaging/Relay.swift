@@ -43,11 +43,15 @@ struct Relay: Sendable {
     /// What the rounds go by.
     private struct Work {
         var books: RelayBooks
+        /// What the database has been asked and has not answered yet.
+        var journey: Journey?
         var renewedAt: ContinuousClock.Instant?
         var sampledAt: ContinuousClock.Instant?
         var timers: Set<RelayTimer> = []
         var settling: Backoff
         var again = Backoff()
+        /// Whether there may be more to read than the database was asked for.
+        var expectsMore = false
         /// Whether shards are to be asked for, though the lease is fresh.
         var wantsShards = false
         /// Whether a page has to be read again.
@@ -60,8 +64,9 @@ struct Relay: Sendable {
         var work = Work(books: RelayBooks(configuration.limits), settling: configuration.settling)
         await withDiscardingTaskGroup { group in
             for await _ in mailbox.wakes {
-                let reasons = take(&work)
-                await attend(&work, &group)
+                let (reasons, answers) = take(&work)
+                if let answers { await attend(to: answers, &work, &group) }
+                await goOn(&work, &group)
                 if reasons.contains(.ownCommit), !work.books.hasAll {
                     group.addTask { await notices.send(statements.schema, in: database) }
                 }
@@ -73,41 +78,40 @@ struct Relay: Sendable {
         metrics.took(nil, of: database)
     }
 
-    private func take(_ work: inout Work) -> RelaySignal.Reason {
+    private typealias Answers = Result<[Rows], any Error>
+
+    private func take(_ work: inout Work) -> (RelaySignal.Reason, Answers?) {
         var reasons: RelaySignal.Reason = []
+        var answers: Answers?
         for letter in mailbox.take() {
             switch letter {
             case .visit(let reason):
                 reasons.formUnion(reason)
-                work.books.expectMore()
+                work.expectsMore = true
                 if reason.contains(.vacancy) || work.books.lacksShards { work.wantsShards = true }
+            case .answered(let given): answers = given
             case .sent(let shard, let epoch, let outcome):
                 work.books.sent(shard, epoch, outcome)
                 if case .stopped = outcome { work.isStopped = true }
             case .time(let timer):
                 work.timers.remove(timer)
-                switch timer {
-                case .renewal: break
-                case .settling: work.books.expectMore()
-                case .again:
-                    work.books.expectMore()
-                    work.isFailing = false
-                }
+                if timer != .renewal { work.expectsMore = true }
+                if timer == .again { work.isFailing = false }
             }
         }
-        return reasons
+        return (reasons, answers)
     }
 
-    /// Goes on until there is nothing to do but to wait.
-    private func attend(_ work: inout Work, _ group: inout DiscardingTaskGroup) async {
-        var isUnsettled = false
+    private func attend(to answers: Answers, _ work: inout Work, _ group: inout DiscardingTaskGroup) async {
+        guard let journey = work.journey.take() else { return }
         do {
-            while !Task.isCancelled, !work.isFailing, let round = round(work) {
-                isUnsettled = try await fly(round, &work) || isUnsettled && round.readings.isEmpty
-                work.again = Backoff()
-                start(&work, &group)
+            let isUnsettled = try await land(journey, try answers.get(), &work)
+            work.again = Backoff()
+            if isUnsettled {
+                wait(for: .settling, &work, &group)
+            } else if !journey.round.readings.isEmpty {
+                work.settling = configuration.settling
             }
-            start(&work, &group)
         } catch {
             guard !Task.isCancelled else { return }
             logger.warning("relay will try again", metadata: ["error": "\(error)"])
@@ -115,17 +119,24 @@ struct Relay: Sendable {
             // transactions again that were lost with it.
             work.books.holds([], among: work.books.members)
             work.renewedAt = nil
-            wait(for: .again, &work, &group)
             work.isFailing = true
+            wait(for: .again, &work, &group)
+        }
+    }
+
+    /// Hands on what is read, and asks the database for more beside it.
+    private func goOn(_ work: inout Work, _ group: inout DiscardingTaskGroup) async {
+        start(&work, &group)
+        if work.journey == nil, !work.isFailing {
+            if work.expectsMore {
+                work.books.expectMore()
+                work.expectsMore = false
+            }
+            if let round = round(work) { await depart(round, &work, &group) }
         }
         if work.isStopped {
             wait(for: .again, &work, &group)
             work.isStopped = false
-        }
-        if isUnsettled {
-            wait(for: .settling, &work, &group)
-        } else {
-            work.settling = configuration.settling
         }
         if work.books.isSending { wait(for: .renewal, &work, &group) }
     }
@@ -155,62 +166,93 @@ struct Relay: Sendable {
         var samples: Bool
     }
 
+    /// A round on its way, and where the answers to it will be.
+    private struct Journey {
+        let round: Round
+        let asked: ContinuousClock.Instant
+        var flight = RelayFlight()
+        var saved: Int?
+        var held: Int?
+        var finding: RelayFlight.Finding?
+        var sample: RelayFlight.Sample?
+    }
+
     private func round(_ work: Work) -> Round? {
         let giving = work.books.leaving
         let renews =
             work.renewedAt.map { $0.duration(to: .now) > configuration.lease / 3 } ?? true || work.wantsShards
             || !giving.isEmpty
-        let progress = work.books.unsaved()
-        let readings = work.books.readings()
-        guard renews || !progress.isEmpty || !readings.isEmpty else { return nil }
+        guard renews || work.books.isWorthATrip else { return nil }
         return Round(
-            progress: progress, readings: readings, renews: renews, giving: giving,
+            progress: work.books.unsaved(), readings: work.books.readings(), renews: renews, giving: giving,
             samples: work.books.count > 0
                 && work.sampledAt.map { $0.duration(to: .now) > configuration.sampling } ?? true)
     }
 
-    /// Answers whether there are events that wait for a transaction to end.
-    private func fly(_ round: Round, _ work: inout Work) async throws -> Bool {
-        var flight = RelayFlight()
-        let published = work.books.publishedBefore
+    private func depart(_ round: Round, _ work: inout Work, _ group: inout DiscardingTaskGroup) async {
+        var journey = Journey(round: round, asked: .now)
+        do {
+            try load(&journey, work.books)
+        } catch {
+            work.journey = journey
+            return await attend(to: .failure(error), &work, &group)
+        }
+        work.journey = journey
+        group.addTask { [statements = journey.flight.statements, schema = statements.schema] in
+            do {
+                let answers = try await dataPlane.crossTenant(
+                    in: database, as: .worker(schema), reason: .routine("publish the outbox"), durability: .off,
+                    logger: logger, flight: statements)
+                mailbox.post(.answered(.success(answers)))
+            } catch {
+                mailbox.post(.answered(.failure(error)))
+            }
+        }
+    }
+
+    private func load(_ journey: inout Journey, _ books: RelayBooks) throws {
+        let round = journey.round
+        let published = books.publishedBefore
         let letters = round.progress.filter { !$0.letters.isEmpty }
-        if round.renews || !round.progress.isEmpty { flight.add(statements.lock) }
-        let saved = round.progress.isEmpty ? nil : flight.add(try statements.save(round.progress))
+        if round.renews || !round.progress.isEmpty { journey.flight.add(statements.lock) }
+        if !round.progress.isEmpty { journey.saved = journey.flight.add(try statements.save(round.progress)) }
         if !letters.isEmpty {
-            flight.add(statements.insist(on: letters.map(\.shard)))
-            for letter in letters.flatMap(\.letters) { flight.add(letter.insertion(into: statements.schema)) }
+            journey.flight.add(statements.insist(on: letters.map(\.shard)))
+            for letter in letters.flatMap(\.letters) { journey.flight.add(letter.insertion(into: statements.schema)) }
         }
         if round.renews {
-            flight.add(statements.register)
-            flight.add(statements.forgetTheDead)
+            journey.flight.add(statements.register)
+            journey.flight.add(statements.forgetTheDead)
+            journey.held = journey.flight.add(statements.renew(giving: round.giving))
         }
-        let held = round.renews ? flight.add(statements.renew(giving: round.giving)) : nil
-        let finding = round.readings.isEmpty ? nil : flight.read(round.readings, published, statements, configuration)
-        let sample = round.samples ? flight.sample(work.books.positions, published, statements) : nil
+        if !round.readings.isEmpty {
+            journey.finding = journey.flight.read(round.readings, published, statements, configuration)
+        }
+        if round.samples { journey.sample = journey.flight.sample(books.positions, published, statements) }
+    }
 
-        let asked = ContinuousClock.now
-        let answers = try await dataPlane.crossTenant(
-            in: database, as: .worker(statements.schema), reason: .routine("publish the outbox"), durability: .off,
-            logger: logger, flight: flight.statements)
-        if let saved {
+    /// Answers whether there are events that wait for a transaction to end.
+    private func land(_ journey: Journey, _ answers: [Rows], _ work: inout Work) async throws -> Bool {
+        let (round, flight) = (journey.round, journey.flight)
+        if let saved = journey.saved {
             let kept = try answers[saved].map { try $0.decode(Int16.self) }
             work.books.saved(round.progress, kept: Set(kept))
-            metrics.setAside(letters.reduce(0) { $0 + $1.letters.count })
+            metrics.setAside(round.progress.reduce(0) { $0 + $1.letters.count })
             try await Failpoint.reach("relay.after-cursor")
         }
         var isUnsettled = false
-        if let finding {
+        if let finding = journey.finding {
             isUnsettled = try flight.found(
                 finding, in: answers, for: round.readings, server: database.server, &work.books)
         }
-        if let held {
+        if let held = journey.held {
             try flight.held(held, in: answers, &work.books)
-            work.renewedAt = asked
+            work.renewedAt = journey.asked
             work.wantsShards = false
-            standing.set(work.books.epochs, until: asked + configuration.lease)
+            standing.set(work.books.epochs, until: journey.asked + configuration.lease)
             if !round.giving.isEmpty { await notices.send(statements.schema, in: database, because: .vacancy) }
         }
-        if let sample {
+        if let sample = journey.sample {
             work.sampledAt = .now
             metrics.took(try flight.sample(sample, in: answers, work.books), of: database)
         }

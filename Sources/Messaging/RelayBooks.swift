@@ -42,6 +42,7 @@ struct RelayBooks {
         var mark: (time: Timestamp, transactionID: UInt64)?
 
         var isBusy: Bool { sending != nil || done != nil }
+        var hasRoom: Bool { mayHaveMore && next == nil && !isLeaving }
     }
 
     private let limits: ShardLimits
@@ -107,9 +108,17 @@ struct RelayBooks {
         for shard in shards.keys { shards[shard]?.mayHaveMore = true }
     }
 
+    /// Whether a shard waits for the database, or enough do with it: what one alone may have can wait while its page is
+    /// with the broker, and goes with the others'.
+    var isWorthATrip: Bool {
+        let wanting = shards.values.filter(\.hasRoom)
+        if wanting.contains(where: { $0.sending == nil }) || wanting.count > shards.count / 2 { return true }
+        return !isSending && shards.values.contains { $0.done != nil }
+    }
+
     /// What there is room for.
     func readings() -> [ShardReading] {
-        shards.filter { $0.value.mayHaveMore && $0.value.next == nil && !$0.value.isLeaving }
+        shards.filter(\.value.hasRoom)
             .sorted { $0.key < $1.key }
             .map { number, shard in
                 let turns = Array(shard.ahead.lanes.filter { !$0.isClosed }.prefix(limits.lanes))
@@ -122,7 +131,10 @@ struct RelayBooks {
     mutating func found(
         _ finding: ShardFinding, for reading: ShardReading, horizon: UInt64, begun: UInt64, at time: Timestamp
     ) {
-        guard var shard = shards[reading.shard], shard.epoch == reading.epoch else { return }
+        // What was to be read again meanwhile is read from elsewhere.
+        guard var shard = shards[reading.shard], shard.epoch == reading.epoch, shard.ahead == reading.from else {
+            return
+        }
         let (events, after, isAtEnd) = reading.from.after(finding, limits, horizon: .before(horizon))
         shard.ahead = after
         shard.mayHaveMore = !isAtEnd
@@ -201,7 +213,8 @@ struct RelayBooks {
                 continue
             }
             shards[progress.shard]?.saved = progress.position
-            shards[progress.shard]?.done = nil
+            shards[progress.shard]?.done?.leaveOut(progress)
+            if shards[progress.shard]?.done?.position == progress.position { shards[progress.shard]?.done = nil }
         }
     }
 }

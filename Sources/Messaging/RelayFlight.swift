@@ -20,6 +20,7 @@ struct RelayFlight {
         let windowEnds: Int?
         let page: Int
         let lanes: Int?
+        let logPosition: Int
     }
 
     mutating func read(
@@ -29,12 +30,15 @@ struct RelayFlight {
         let limits = configuration.limits
         let crowded = readings.filter { !$0.from.lanes.isEmpty }
         let turns = readings.filter { !$0.turns.isEmpty }
-        // The horizon first: all that is before it is there for the statements that follow.
+        add(statements.byIndex)
+        // The horizon first: all that is before it is there for the statements that follow. The log's position last: what
+        // they found has been written before it.
         return Finding(
             horizon: add(statements.horizon(of: readings.map(\.shard), from: published)),
             windowEnds: crowded.isEmpty ? nil : add(statements.windowEnds(crowded, from: published, limits)),
             page: add(statements.page(readings, from: published, limits)),
-            lanes: turns.isEmpty ? nil : add(statements.lanes(turns, from: published)))
+            lanes: turns.isEmpty ? nil : add(statements.lanes(turns, from: published)),
+            logPosition: add("SELECT pg_current_wal_insert_lsn()::text"))
     }
 
     /// Answers whether there are events that wait for a transaction to end.
@@ -43,12 +47,15 @@ struct RelayFlight {
     ) throws -> Bool {
         let (horizon, begun, time, isUnsettled) = try answers[places.horizon][0].decode(
             (String, String, Timestamp, Bool).self)
+        let consistency = try ConsistencyToken.position(answers[places.logPosition][0].decode(String.self)).map {
+            Array(ConsistencyToken(server: server, position: $0).description.utf8)
+        }
         var findings: [Int16: ShardFinding] = [:]
-        for row in try answers[places.page].map({ try OutboxRow($0, from: server) }) {
+        for row in try answers[places.page].map({ try OutboxRow($0, consistency: consistency) }) {
             findings[row.shard, default: ShardFinding()].main.append(row)
         }
         if let lanes = places.lanes {
-            for row in try answers[lanes].map({ try OutboxRow($0, from: server) }) {
+            for row in try answers[lanes].map({ try OutboxRow($0, consistency: consistency) }) {
                 findings[row.shard, default: ShardFinding()].lanes[row.tenantID, default: []].append(row)
             }
         }
@@ -60,6 +67,9 @@ struct RelayFlight {
         }
         for reading in readings {
             var finding = findings[reading.shard] ?? ShardFinding()
+            // They come in order as a rule, but only each shard's and lane's subquery promises one.
+            finding.main.sort { $0.position < $1.position }
+            for tenant in finding.lanes.keys { finding.lanes[tenant]?.sort { $0.position < $1.position } }
             finding.read = Set(reading.turns.map(\.tenant))
             finding.laneLimit = reading.laneLimit
             books.found(

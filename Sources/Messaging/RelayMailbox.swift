@@ -1,9 +1,12 @@
+import Postgres
 import Synchronization
 
 /// What a relay has to attend to. What comes while it is busy is taken together.
 final class RelayMailbox: Sendable {
     enum Letter: Sendable {
         case visit(RelaySignal.Reason)
+        /// What the database was asked last.
+        case answered(Result<[Rows], any Error>)
         case sent(shard: Int16, epoch: UInt64, RelayBooks.Outcome)
         /// A time that it had set is over.
         case time(RelayTimer)

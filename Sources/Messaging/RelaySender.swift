@@ -14,44 +14,48 @@ struct RelaySender: Sendable {
     /// What is with the broker already can't be called back: a lease that runs out meanwhile lets two processes publish
     /// the same events for a moment.
     func send(_ page: RelayBooks.Sending) async throws -> RelayBooks.Outcome {
-        var rest = page.events[...]
+        var events = page.events
+        var records = try events.map { try $0.record() }
         var refused: [DeadLetter] = []
         var backoff = Backoff()
         while true {
             guard standing.allows(page.shard, page.epoch) else { return .stopped }
             try await Failpoint.reach("relay.before-produce")
-            let results = try await produce(rest)
-            var again: [OutboxRow] = []
+            let results = try await produce(records)
+            var again: [Int] = []
+            var unpublished = 0
             var held: Set<[UInt8]> = []
-            var taken = 0
-            for (row, result) in zip(rest, results) {
-                let key = row.record.key ?? []
+            for (index, result) in results.enumerated() {
+                if case .success = result, held.isEmpty { continue }
+                let key = records[index].key ?? []
                 switch result {
                 case .failure(let error) where !error.refusesForEver:
                     held.insert(key)
-                    again.append(row)
+                    again.append(index)
                 // What came after a failure of its key goes again behind it: twice, but in order.
-                case .success where held.contains(key): again.append(row)
-                case .success: taken += 1
+                case .success where held.contains(key): again.append(index)
+                case .success: break
                 case .failure(let error):
                     logger.error(
                         "broker refused an event for good; it is kept as a dead letter",
-                        metadata: ["event": "\(row.eventID)", "error": "\(error)"])
-                    refused.append(.outgoing(row.record, eventID: row.eventID, reason: "\(error)"))
+                        metadata: ["event": "\(events[index].eventID)", "error": "\(error)"])
+                    refused.append(
+                        .outgoing(records[index], eventID: events[index].eventID, reason: "\(error)"))
+                    unpublished += 1
                 }
             }
-            metrics.published(taken)
+            metrics.published(results.count - again.count - unpublished)
             if again.isEmpty { return .taken(refused: refused) }
             try Task.checkCancellation()
             logger.warning("broker did not take events, sending again", metadata: ["events": "\(again.count)"])
-            rest = again[...]
+            (events, records) = (again.map { events[$0] }, again.map { records[$0] })
             try await backoff.wait()
         }
     }
 
-    private func produce(_ rows: ArraySlice<OutboxRow>) async throws -> [Result<Delivery, KafkaError>] {
+    private func produce(_ records: [KafkaRecord]) async throws -> [Result<Delivery, KafkaError>] {
         var failure: (any Error)?
-        let results = await producer.produce(rows.map(\.record)) {
+        let results = await producer.produce(records) {
             do {
                 try await Failpoint.reach("relay.after-produce")
             } catch {

@@ -101,6 +101,10 @@ struct RelayStatements: Sendable {
 
     // MARK: What there is to publish
 
+    /// Before a day's partition has been analyzed, the planner takes a shard for a handful of rows and would fetch and sort
+    /// all of it for each page. Holds for the transaction.
+    var byIndex: SQL { "SET LOCAL enable_bitmapscan = off" }
+
     private static let horizon: SQL = "pg_snapshot_xmin(pg_current_snapshot())"
 
     private func floor(_ floor: Timestamp?) -> SQL { "o.recorded_at >= coalesce(\(floor)::timestamptz, '-infinity')" }
@@ -137,24 +141,27 @@ struct RelayStatements: Sendable {
         let lanes = readings.flatMap { reading in reading.from.lanes.map { (shard: reading.shard, lane: $0) } }
         // What is behind the end of a lane that is closed is read with the others.
         let ends = lanes.map { $0.lane.isClosed ? $0.lane.position : OutboxPosition(transactionID: .max, position: 0) }
+        let behind: SQL = """
+            SELECT o.* FROM \(unsafeSQL: schema).outbox o
+            WHERE o.shard = m.shard AND (o.transaction_id, o.position) > (m.transaction_id::xid8, m.position)
+                AND o.transaction_id < \(Self.horizon) AND \(floor(published))
+            ORDER BY o.transaction_id, o.position
+            """
+        let others: SQL = """
+            SELECT w.* FROM (\(behind) LIMIT \(limits.window)) w
+            WHERE NOT EXISTS (
+                SELECT FROM unnest(\(lanes.map(\.shard)), \(lanes.map(\.lane.tenant)),
+                    \(ends.map { String($0.transactionID) }), \(ends.map(\.position)))
+                    AS l (shard, tenant_id, transaction_id, position)
+                WHERE l.shard = m.shard AND l.tenant_id = w.tenant_id
+                    AND (w.transaction_id, w.position) <= (l.transaction_id::xid8, l.position))
+            ORDER BY w.transaction_id, w.position
+            """
         return """
             SELECT \(OutboxRow.columns)
             FROM unnest(\(readings.map(\.shard)), \(readings.map { String($0.from.main.transactionID) }),
                 \(readings.map(\.from.main.position))) AS m (shard, transaction_id, position)
-            CROSS JOIN LATERAL (
-                SELECT w.* FROM (
-                    SELECT o.* FROM \(unsafeSQL: schema).outbox o
-                    WHERE o.shard = m.shard AND (o.transaction_id, o.position) > (m.transaction_id::xid8, m.position)
-                        AND o.transaction_id < \(Self.horizon) AND \(floor(published))
-                    ORDER BY o.transaction_id, o.position LIMIT \(limits.window)) w
-                WHERE NOT EXISTS (
-                    SELECT FROM unnest(\(lanes.map(\.shard)), \(lanes.map(\.lane.tenant)),
-                        \(ends.map { String($0.transactionID) }), \(ends.map(\.position)))
-                        AS l (shard, tenant_id, transaction_id, position)
-                    WHERE l.shard = m.shard AND l.tenant_id = w.tenant_id
-                        AND (w.transaction_id, w.position) <= (l.transaction_id::xid8, l.position))
-                ORDER BY w.transaction_id, w.position LIMIT \(limits.page)) o
-            ORDER BY o.shard, o.transaction_id, o.position
+            CROSS JOIN LATERAL (\(lanes.isEmpty ? behind : others) LIMIT \(limits.page)) o
             """
     }
 
@@ -174,7 +181,6 @@ struct RelayStatements: Sendable {
                     AND (o.transaction_id, o.position) > (l.transaction_id::xid8, l.position)
                     AND o.transaction_id < \(Self.horizon) AND \(floor(published))
                 ORDER BY o.transaction_id, o.position LIMIT l.most) o
-            ORDER BY o.shard, o.transaction_id, o.position
             """
     }
 }
@@ -186,7 +192,10 @@ struct ShardProgress: Sendable {
     /// All that was recorded before is published.
     let publishedBefore: Timestamp?
     /// What the broker refused on the way.
-    let letters: [DeadLetter]
+    private(set) var letters: [DeadLetter]
+
+    /// - Parameter saved: what this one went on from.
+    mutating func leaveOut(_ saved: ShardProgress) { letters.removeFirst(saved.letters.count) }
 }
 
 /// What is to be read of a shard.

@@ -28,6 +28,11 @@ package struct Row: Sendable {
         return try decode(column, file, line)
     }
 
+    /// Reads column after column: what is decoded by the thousand goes without the cost of a tuple's type.
+    package func reader(from column: Int = 0, file: StaticString = #fileID, line: UInt = #line) -> RowReader {
+        RowReader(row: self, column: column, file: file, line: line)
+    }
+
     private func next<Value: PostgresDecodable>(
         _: Value.Type, _ column: inout Int, _ file: StaticString, _ line: UInt
     ) throws -> Value {
@@ -35,7 +40,7 @@ package struct Row: Sendable {
         return try decode(column, file, line)
     }
 
-    private func decode<Value: PostgresDecodable>(
+    fileprivate func decode<Value: PostgresDecodable>(
         _ column: Int, _ file: StaticString, _ line: UInt
     ) throws -> Value {
         guard column < result.columns else {
@@ -58,6 +63,19 @@ package struct Row: Sendable {
                 file: file,
                 line: line)
         }
+    }
+}
+
+/// A place in a row, from which each column is read in turn.
+package struct RowReader {
+    fileprivate let row: Row
+    fileprivate var column: Int
+    fileprivate let file: StaticString
+    fileprivate let line: UInt
+
+    package mutating func next<Value: PostgresDecodable>(_: Value.Type = Value.self) throws -> Value {
+        defer { column += 1 }
+        return try row.decode(column, file, line)
     }
 }
 

@@ -16,8 +16,8 @@ private struct ModelShard {
             rows.append(
                 OutboxRow(
                     shard: 0, position: OutboxPosition(transactionID: transaction, position: position),
-                    tenantID: tenant, eventID: IdentifierSource.system.next(),
-                    record: KafkaRecord(topic: "t", value: nil)))
+                    tenantID: tenant, eventID: IdentifierSource.system.next()
+                ) { KafkaRecord(topic: "t", value: nil) })
         }
     }
 
