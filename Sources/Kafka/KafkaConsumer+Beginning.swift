@@ -16,10 +16,10 @@ extension KafkaConsumer {
                 }
                 guard !wanted.isEmpty else { return }
                 try begin(wanted.map { ($0.key, $0.value) })
-            }
-            for partition in storing {
-                guard let offset = starts[partition] else { continue }
-                _ = client.store(partition, nextOffset: offset)
+                // Of what is read already, more may have been stored.
+                for (partition, offset) in wanted where storing.contains(partition) {
+                    _ = client.store(partition, nextOffset: offset)
+                }
             }
         }
         wakeReaders()

@@ -144,6 +144,7 @@ struct StreamStartTests {
             // committed, recorded, first, end, where to begin; nil is a gap
             (nil, nil, 0, 10, 0), (nil, nil, 4, 10, 4), (7, 7, 0, 10, 7), (7, nil, 0, 10, 7), (10, 10, 0, 10, 10),
             (7, 9, 0, 10, 7), (4, 4, 4, 10, 4),
+            (0, 0, 0, 0, 0), (0, 0, 0, 10, 0), (0, 0, 4, 10, nil), (nil, 0, 0, 10, nil),
             (nil, 7, 0, 10, nil), (nil, 7, 0, 0, nil), (7, 7, 0, 3, nil), (7, 12, 0, 10, nil), (3, 3, 4, 10, nil),
         ] as [(Int64?, Int64?, Int64, Int64, Int64?)])
     func decided(_ committed: Int64?, _ recorded: Int64?, _ first: Int64, _ end: Int64, _ start: Int64?) {
