@@ -12,7 +12,7 @@ enum Fences {
         "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],
-        "EventLanguage": ["Kernel"],
+        "EventLanguage": ["EventSchemas", "Kernel"],
     ]
     static let adapterPlatform: Set<String> = ["Kernel", "Postgres", "Tenancy", "Messaging", "Web"]
     static let cModules: Set<String> = ["CPostgres", "CRDKafka", "CSodium"]
