@@ -35,6 +35,13 @@ struct EventsReplay: AsyncParsableCommand {
         for place in from + until where EventPlace(place) == nil {
             throw ValidationError("\(place) is none of \(EventPlace.forms)")
         }
+        let wanted = from.compactMap { EventPlace($0)?.partition }
+        for partition in until.compactMap({ EventPlace($0)?.partition })
+        where !wanted.isEmpty && !wanted.contains(partition) {
+            throw ValidationError(
+                "--until names partition \(partition), which --from leaves out; give --from \(partition):offset as well"
+            )
+        }
     }
 
     func run() async throws {
