@@ -63,7 +63,7 @@ let platform: [Target] = [
         swiftSettings: settings),
     .target(name: "DevStack", swiftSettings: settings),
     // From schemas to contracts and documents: for the command line and tests, not for serving.
-    .target(name: "EventLanguage", dependencies: ["Kernel"], swiftSettings: settings),
+    .target(name: "EventLanguage", dependencies: ["EventSchemas", "Kernel"], swiftSettings: settings),
 ]
 
 // MARK: The contexts

@@ -1,3 +1,4 @@
+import EventSchemas
 package import Foundation
 package import Kernel
 
@@ -26,13 +27,10 @@ package struct EventSchema: Sendable {
     /// - Parameter path: from the folder of event schemas.
     package init(path: String, bytes: [UInt8]) throws(SchemaMistake) {
         self.path = path
-        let parts = path.split(separator: "/")
-        guard parts.count == 2,
-            let match = parts[1].wholeMatch(of: /([a-z-]+\.[a-z-]+)\.v([1-9][0-9]*)\.json/), let version = Int(match.2)
-        else {
+        guard let name = FactVersion(path: path) else {
             throw SchemaMistake(path, "", "the file is not named <context>/<aggregate>.<fact>.v<N>.json")
         }
-        (context, fact, self.version) = (String(parts[0]), String(match.1), version)
+        (context, fact, version) = (name.context, name.fact, name.version)
         do {
             document = try JSON.parse(bytes)
         } catch {
@@ -43,9 +41,12 @@ package struct EventSchema: Sendable {
         summary = try reader.required("description")
             .replacing(" Readers ignore properties they do not know.", with: "")
         changes = try reader.optional("x-changes")
-        deprecation = try reader.member("x-deprecated").map { member throws(SchemaMistake) in
-            try EventDeprecation(
-                from: member.time("from"), sunset: member.time("sunset"), migration: member.required("migration"))
+        do {
+            deprecation = try Deprecation(in: document).map {
+                EventDeprecation(from: $0.from, sunset: $0.sunset, migration: $0.migration)
+            }
+        } catch {
+            throw SchemaMistake(path, error.pointer, error.reason)
         }
         examples = document["examples"]?.elements ?? []
     }
@@ -100,13 +101,6 @@ struct SchemaReader {
         guard let member = member(name) else { return nil }
         guard let text = member.json.string, !text.isEmpty else { throw member.mistake("is not text") }
         return text
-    }
-
-    func time(_ name: String) throws(SchemaMistake) -> Timestamp {
-        guard let time = Timestamp(try required(name)) else {
-            throw (member(name) ?? self).mistake("is not an RFC 3339 time")
-        }
-        return time
     }
 
     /// Text of an array that holds nothing else.

@@ -135,7 +135,7 @@ package struct RuleText: Sendable {
         return """
             # When a schema breaks its readers
 
-            Made by `atrium schemas rules`; edit `Sources/EventSchemas/RuleTable.swift`.
+            Made by `atrium schemas rules --page`; edit `Sources/EventSchemas/RuleTable.swift`.
 
             BACKWARD asks whether readers with the new schema take every document of the old one, FORWARD whether
             readers with the old schema take every document of the new one, FULL both. The TRANSITIVE modes ask it of

@@ -16,10 +16,10 @@ extension KafkaConsumer {
                 }
                 guard !wanted.isEmpty else { return }
                 try begin(wanted.map { ($0.key, $0.value) })
-            }
-            for partition in storing {
-                guard let offset = starts[partition] else { continue }
-                _ = client.store(partition, nextOffset: offset)
+                // Of what is read already, more may have been stored.
+                for (partition, offset) in wanted where storing.contains(partition) {
+                    _ = client.store(partition, nextOffset: offset)
+                }
             }
         }
         wakeReaders()
@@ -45,12 +45,12 @@ extension KafkaConsumer {
             BlockingCalls.kafka.run { [self] in
                 defer { continuation.resume() }
                 takeover.withLock { _ in
-                    let isBegun = guarded.withLock { guarded in
-                        guard guarded.assignment.begun.contains(partition) else { return false }
-                        guarded.assignment.suspend(partition)
-                        return true
+                    let (isBegun, isPaused) = guarded.withLock {
+                        ($0.assignment.begun.contains(partition), $0.assignment.paused.contains(partition))
                     }
                     guard isBegun else { return }
+                    if isPaused { unpause([partition]) }
+                    guarded.withLock { $0.assignment.suspend(partition) }
                     do {
                         try client.unassign([partition])
                     } catch {

@@ -75,18 +75,33 @@ extension KafkaConsumer {
     }
 
     private func revokeAlone(_ partitions: [TopicPartition], lost: Bool) {
-        let begun = guarded.withLock { guarded in
+        let (begun, paused) = guarded.withLock { guarded in
             let begun = partitions.filter(guarded.assignment.begun.contains)
+            let paused = begun.filter(guarded.assignment.paused.contains)
             guarded.assignment.revoke(partitions)
             guarded.statistics.rebalances += 1
-            return begun
+            return (begun, paused)
         }
         logger.info("partitions revoked", metadata: ["partitions": "\(partitions)", "lost": "\(lost)"])
         observer?(.revoked(partitions, lost: lost))
+        unpause(paused)
         do {
             try client.unassign(begun)
         } catch {
             logger.error("cannot give partitions up", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// librdkafka keeps a partition paused that goes, and would read nothing of it when it comes back. This has to come
+    /// before it is given up: one that is resumed once it has been begun with is read twice.
+    func unpause(_ partitions: [TopicPartition]) {
+        for partition in partitions {
+            do {
+                try client.resume(partition)
+            } catch {
+                logger.error(
+                    "cannot have a partition flow again", metadata: ["partition": "\(partition)", "error": "\(error)"])
+            }
         }
     }
 

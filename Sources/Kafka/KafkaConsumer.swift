@@ -54,7 +54,7 @@ package final class KafkaConsumer: Service {
     /// Partitions that wait to be begun with: newly assigned ones, and those whose offset the broker no longer has.
     package let arrivals: AsyncStream<[TopicPartition]>
     let arrival: AsyncStream<[TopicPartition]>.Continuation
-    /// Held while librdkafka is told of partitions that come or go, so that the two can't cross.
+    /// Held while librdkafka is told of partitions that come, go or flow, so that no two of these can cross.
     let takeover = Mutex(())
     let settings: KafkaSettings
 
@@ -179,37 +179,54 @@ package final class KafkaConsumer: Service {
         try await BlockingCalls.kafka.result { [client] in try client.commitStored() }
     }
 
-    package func pause(_ partition: TopicPartition) throws {
-        try ensureAssigned(partition) { $0.pause(partition) }
-        try client.pause(partition)
-        wakeReaders()
+    /// - Parameter epoch: of the messages that this is for: once the partition has gone, or been begun with anew, nothing
+    ///   is done.
+    package func pause(_ partition: TopicPartition, epoch: UInt64? = nil) throws {
+        try turn(partition, epoch, { $0.pause(partition) }, client.pause)
     }
 
-    package func resume(_ partition: TopicPartition) throws {
-        try ensureAssigned(partition) { $0.resume(partition) }
-        try client.resume(partition)
+    /// - Parameter epoch: as for `pause`.
+    package func resume(_ partition: TopicPartition, epoch: UInt64? = nil) throws {
+        try turn(partition, epoch, { $0.resume(partition) }, client.resume)
+    }
+
+    private func turn(
+        _ partition: TopicPartition, _ epoch: UInt64?, _ change: (inout Assignment) -> Void,
+        _ act: (TopicPartition) throws -> Void
+    ) throws {
+        // A partition that goes in between would stay paused in librdkafka, also when it comes back.
+        try takeover.withLock { _ in
+            try ensureAssigned(partition, epoch, change)
+            try act(partition)
+        }
         wakeReaders()
     }
 
     /// Reads the partition from `offset` on; messages read before can no longer be stored.
     package func seek(_ partition: TopicPartition, to offset: Int64) async throws {
-        try ensureAssigned(partition) { _ in }
         try await BlockingCalls.kafka.result { [self] in
-            // Paused, so that no message of the new place is taken for one of the old.
-            try client.pause(partition)
-            defer {
-                let staysPaused = guarded.withLock { $0.assignment.paused.contains(partition) }
-                if !staysPaused { try? client.resume(partition) }
+            try takeover.withLock { _ in
+                try ensureAssigned(partition) { _ in }
+                // Paused, so that no message of the new place is taken for one of the old.
+                try client.pause(partition)
+                defer {
+                    let staysPaused = guarded.withLock { $0.assignment.paused.contains(partition) }
+                    if !staysPaused { try? client.resume(partition) }
+                }
+                try ensureAssigned(partition) { $0.renew(partition) }
+                try client.seek(partition, to: offset, timeout: settings.requestTimeout)
             }
-            try ensureAssigned(partition) { $0.renew(partition) }
-            try client.seek(partition, to: offset, timeout: settings.requestTimeout)
         }
         wakeReaders()
     }
 
-    private func ensureAssigned(_ partition: TopicPartition, _ change: (inout Assignment) -> Void) throws {
+    private func ensureAssigned(
+        _ partition: TopicPartition, _ epoch: UInt64? = nil, _ change: (inout Assignment) -> Void
+    ) throws {
         try guarded.withLock { guarded in
-            guard guarded.assignment.epochs[partition] != nil else { throw KafkaError(.notAssigned, "\(partition)") }
+            guard let current = guarded.assignment.epochs[partition], epoch ?? current == current else {
+                throw KafkaError(.notAssigned, "\(partition)")
+            }
             change(&guarded.assignment)
         }
     }

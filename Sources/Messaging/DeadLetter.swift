@@ -75,11 +75,12 @@ package struct DeadLetter: Sendable {
     }
 
     static func outgoing(_ record: KafkaRecord, eventID: EventID, reason: String) -> DeadLetter {
-        DeadLetter(
+        let fact = record.headers.text(CloudEventHeader.fact).flatMap { EventID($0) }
+        return DeadLetter(
             id: IdentifierSource.system.next(EventID.self).uuid, direction: .outgoing, kind: .refused, isAlone: true,
             tenantID: record.headers.text(CloudEventHeader.tenant).flatMap { TenantID($0) }, reaction: nil,
             topic: record.topic, partition: nil, offset: nil, key: record.key, value: record.value,
-            headers: record.headers, eventID: eventID.description, factID: eventID,
+            headers: record.headers, eventID: eventID.description, factID: fact ?? eventID,
             eventType: record.headers.text(CloudEventHeader.type), reason: reason, attempts: 1,
             failedAt: WallClock.system.now())
     }

@@ -55,19 +55,6 @@ extension DeadLetters {
         }
     }
 
-    /// Has the inbox take the event for one that has happened, so that it never does.
-    private func refuseForGood(_ letter: DeadLetter, _ reactions: [String]) async throws {
-        guard let tenant = letter.tenantID, let fact = letter.factID, letter.direction == .incoming, !reactions.isEmpty
-        else { return }
-        try await crossTenant(.once("discard an event"), in: try await home(of: tenant)) { transaction in
-            transaction.enqueue(
-                """
-                INSERT INTO \(unsafeSQL: schema).inbox (tenant_id, event_id, reaction)
-                SELECT \(tenant)::uuid, \(fact)::uuid, unnest(\(reactions)::text[]) ON CONFLICT DO NOTHING
-                """)
-        }
-    }
-
     private func action(
         _ action: String, _ letter: DeadLetter, _ actor: String, _ reason: String?, _ outcome: String
     ) -> SQL {

@@ -35,6 +35,7 @@ struct EventIntake: Sendable {
             if try await deadLetters.livesElsewhere(parked.key.tenantID, than: control) { found.append(parked.key) }
         }
         strangers.add(found)
+        strangers.expectDiscards(of: try await deadLetters.tenantsWithDiscards())
     }
 
     /// False where the process is to stop before the message's end.
@@ -86,6 +87,10 @@ struct EventIntake: Sendable {
                     if try await waits(message, key, subscription, withControl: true) { return true }
                     strangers.remove(key)
                 }
+                let tenant = event.tenantID
+                if strangers.mayHaveDiscards(tenant), try await deadLetters.carryDiscards(of: tenant) {
+                    strangers.forgetDiscards(of: tenant)
+                }
                 switch try await inbox.process(event, by: subscription, mode: .live(key: message.key)) {
                 case .processed: meters.processed.increment()
                 case .duplicate: meters.duplicates.increment()
@@ -114,6 +119,7 @@ struct EventIntake: Sendable {
                         }
                         return true
                     }
+                    strangers.expectDiscards(of: [event.tenantID])
                     if let key, try await waits(message, key, subscription, withControl: true) {
                         strangers.insert(key)
                         return true

@@ -1,4 +1,3 @@
-import Foundation
 import Kernel
 package import Logging
 import Postgres
@@ -94,11 +93,7 @@ package struct InboxUpkeep: Service {
                 """
             ).first?.decode(EventID.self)
         }
-        guard let oldest else { return nil }
-        let milliseconds = withUnsafeBytes(of: oldest.uuid.uuid) {
-            $0.prefix(6).reduce(Int64(0)) { $0 << 8 | Int64($1) }
-        }
-        return Timestamp(microsecondsSinceEpoch: milliseconds * 1000)
+        return oldest?.madeAt
     }
 
     private func putOff(_ body: () async throws -> Void) async throws {

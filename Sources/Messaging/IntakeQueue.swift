@@ -63,9 +63,9 @@ final class IntakeQueue: Sendable {
     /// Has the partition flow or not, as the schedule wants it by now: whoever comes last does what is right.
     private func turnFlow(of source: TopicPartition) {
         flow.withLock { _ in
-            let isPaused = guarded.withLock { $0.schedule.isPaused(source) }
-            // Fails for a partition that has gone, which is as well.
-            try? isPaused ? consumer.pause(source) : consumer.resume(source)
+            guard let (isPaused, epoch) = guarded.withLock({ $0.schedule.flow(of: source) }) else { return }
+            // Fails for a partition that has gone, also one that has come back since, which is as well.
+            try? isPaused ? consumer.pause(source, epoch: epoch) : consumer.resume(source, epoch: epoch)
         }
     }
 

@@ -65,7 +65,10 @@ struct IntakeSchedule {
         self.limits = limits
     }
 
-    func isPaused(_ source: TopicPartition) -> Bool { partitions[source]?.isPaused ?? false }
+    /// Whether the partition is to be paused, and under which assignment that was decided.
+    func flow(of source: TopicPartition) -> (isPaused: Bool, epoch: UInt64)? {
+        partitions[source].map { ($0.isPaused, $0.epoch) }
+    }
 
     /// Read, and not finished.
     var waiting: Int { lanes.values.reduce(0) { $0 + $1.count } }

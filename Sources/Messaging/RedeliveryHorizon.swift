@@ -1,3 +1,4 @@
+import Foundation
 package import Kernel
 package import Logging
 import Postgres
@@ -5,14 +6,14 @@ package import Tenancy
 
 /// Before when no event was recorded that could come again.
 ///
-/// An event comes again from the outbox of its source, or from what the broker still holds. So: at some time somebody
-/// looked, and nothing in any source's outbox had been recorded before T; by now the broker holds nothing from before that
+/// An event comes again from the outbox of its source, from an outgoing dead letter that is replayed, or from what the
+/// broker still holds. So: at some time somebody looked, and nothing in any source's outbox or letters was from before T; by now the broker holds nothing from before that
 /// look. Then everything from before T has been delivered for the last time. Nothing is concluded from clocks alone.
 package struct RedeliveryHorizon: Sendable {
     /// What can be asked of the world outside the context.
     package struct Sources: Sendable {
-        /// The oldest event, by the time it was recorded, in all outboxes that the context hears from; now where they are
-        /// empty.
+        /// The oldest event, by the time it was recorded, in all outboxes that the context hears from and among the letters
+        /// that they could not publish; now where there is none.
         let oldestHeld: @Sendable () async throws -> Timestamp
         /// Whether the broker holds nothing from before a time of what the context reads, and its group is behind that.
         let brokerHasOutlived: @Sendable (Timestamp) async throws -> Bool
@@ -91,11 +92,16 @@ package struct OutboxReach: Sendable {
         self.logger = logger
     }
 
-    /// No event in it was recorded before; the partitions' bounds say so, without a look at their rows.
+    /// No event that can still be published from here was recorded before; the partitions' bounds say so, without a look
+    /// at their rows.
+    ///
+    /// A letter that the broker refused counts while it is open. Its fact may have been taken in all the same: told in
+    /// another version, published anew from the outbox, or by a replay that was cut off before it closed the letter.
     package func oldest(in database: DatabaseID) async throws -> Timestamp {
-        try await dataPlane.crossTenant(
+        let (held, letter) = try await dataPlane.crossTenant(
             in: database, as: .worker(schema), reason: .routine("look how far back the outbox goes"), logger: logger
         ) {
+            // At one moment: an event whose day is dropped lies among the letters by then.
             try await $0.rows(
                 """
                 WITH first AS MATERIALIZED (
@@ -104,8 +110,20 @@ package struct OutboxReach: Sendable {
                     WHERE i.inhparent = \("\(schema).outbox")::text::regclass AND c.relname ~ '^outbox_[0-9]{8}$')
                 SELECT coalesce(least((SELECT day FROM first), (
                     SELECT min(recorded_at) FROM \(unsafeSQL: schema).outbox
-                    WHERE recorded_at < coalesce((SELECT day FROM first), 'infinity'))), now())
-                """)[0].decode(Timestamp.self)
+                    WHERE recorded_at < coalesce((SELECT day FROM first), 'infinity'))), now()), (
+                        SELECT fact_id FROM \(unsafeSQL: schema).dead_letters
+                        WHERE resolved_at IS NULL AND fact_id IS NOT NULL AND direction = 'outgoing'
+                        ORDER BY fact_id LIMIT 1)
+                """)[0].decode((Timestamp, EventID?).self)
         }
+        return letter.map { min(held, $0.madeAt) } ?? held
+    }
+}
+
+extension EventID {
+    /// The time that an identifier of version 7 begins with.
+    var madeAt: Timestamp {
+        let milliseconds = withUnsafeBytes(of: uuid.uuid) { $0.prefix(6).reduce(Int64(0)) { $0 << 8 | Int64($1) } }
+        return Timestamp(microsecondsSinceEpoch: milliseconds * 1000)
     }
 }

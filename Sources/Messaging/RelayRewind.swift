@@ -37,14 +37,22 @@ package struct RelayRewind: Sendable {
             flight: [Self.oldest(schema)])[0][0].decode(Timestamp?.self)
     }
 
-    /// - Throws: `SpanDropped` or `EventNotHeld`, with everything as it was.
-    package func rewind(to start: Start, in database: DatabaseID) async throws -> Outcome {
+    /// - Parameter hold: what keeps the relays still, which then lasts on; without one they begin at once.
+    /// - Throws: `SpanDropped`, `EventNotHeld`, or `HoldLost` and `RelaysHeld`, with everything as it was.
+    package func rewind(
+        to start: Start, in database: DatabaseID, under hold: RelayHold? = nil
+    ) async throws -> Outcome {
         try await dataPlane.crossTenant(
             in: database, as: .worker(schema), reason: .once("publish events again"), logger: logger
         ) { transaction in
             // Keeps what is still held from being dropped, too.
             _ = try await transaction.rowsWriting(
                 "SELECT shard FROM \(unsafeSQL: schema).outbox_cursor ORDER BY shard FOR UPDATE")
+            if let hold {
+                try await hold.insist(in: transaction, database)
+            } else {
+                try await RelayHold.refuseOthers(in: transaction, schema, database)
+            }
             let oldest = try await transaction.rowsWriting(Self.oldest(schema))[0].decode(Timestamp?.self)
             let targets: SQL
             switch start {
@@ -69,16 +77,17 @@ package struct RelayRewind: Sendable {
                     FROM \(unsafeSQL: schema).outbox_cursor
                     """
             }
-            return Outcome(shards: try await transaction.rowsWriting(moving(to: targets)).count)
+            return Outcome(shards: try await transaction.rowsWriting(moving(to: targets, isHeld: hold != nil)).count)
         }
     }
 
     /// A lane that ends goes with the others again, from where the lane had come to.
-    private func moving(to targets: SQL) -> SQL {
+    private func moving(to targets: SQL, isHeld: Bool) -> SQL {
         """
         UPDATE \(unsafeSQL: schema).outbox_cursor c
         SET transaction_id = b.transaction_id, position = b.position, lanes = '[]', published_before = '-infinity',
-            owner = NULL, lease_until = '-infinity'
+            owner = CASE WHEN \(isHeld) THEN c.owner END,
+            lease_until = CASE WHEN \(isHeld) THEN c.lease_until ELSE '-infinity' END
         FROM (
             SELECT DISTINCT ON (shard) shard, transaction_id, position FROM (
                 SELECT shard, transaction_id, position - 1 AS position FROM (\(targets)) AS t

@@ -41,10 +41,13 @@ package struct SpanReplay: Sendable {
 
     private let inbox: Inbox
     private let subscriptions: SubscriptionTable
+    private let deadLetters: DeadLetters
 
     package init(context role: ContextRole, subscriptions: [Subscription], dataPlane: DataPlane, logger: Logger) {
         inbox = Inbox(role: role, dataPlane: dataPlane, logger: logger)
         self.subscriptions = SubscriptionTable(subscriptions)
+        let control = dataPlane.fleet.control
+        deadLetters = DeadLetters(schema: role.schema, dataPlane: dataPlane, in: { [control] }, logger: logger)
     }
 
     /// Reads the spans to their ends, each partition in order.
@@ -55,6 +58,10 @@ package struct SpanReplay: Sendable {
     package func replay(
         _ spans: Spans, from reader: KafkaReader, isTrial: Bool, report: (Failure) -> Void
     ) async throws -> Tally {
+        // In a trial as well: nothing but what somebody has decided already.
+        for tenant in try await deadLetters.tenantsWithDiscards() {
+            _ = try await deadLetters.carryDiscards(of: tenant)
+        }
         var open = spans.filter { !$0.value.isEmpty }
         var tally = Tally()
         var failedKeys: [TopicPartition: Set<[UInt8]>] = [:]

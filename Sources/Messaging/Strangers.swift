@@ -8,6 +8,12 @@ import Synchronization
 final class Strangers: Sendable {
     private let keys = Mutex<Set<EventKey>>([])
     private let gone = Mutex<Set<TenantID>>([])
+    private let unknown = Mutex<Set<TenantID>>([])
+
+    /// Whether something may have been discarded of the tenant while nobody knew it.
+    func mayHaveDiscards(_ tenant: TenantID) -> Bool { unknown.withLock { $0.contains(tenant) } }
+    func expectDiscards(of tenants: some Sequence<TenantID>) { unknown.withLock { $0.formUnion(tenants) } }
+    func forgetDiscards(of tenant: TenantID) { _ = unknown.withLock { $0.remove(tenant) } }
 
     /// Whether it is the first time that this process hears of a tenant that is gone.
     func isFirst(ofGone tenant: TenantID) -> Bool { gone.withLock { $0.insert(tenant).inserted } }

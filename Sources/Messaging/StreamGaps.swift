@@ -131,6 +131,21 @@ package struct StreamGaps: Sendable {
         }
     }
 
+    /// Writes down where partitions were begun with; what is known of them already stays.
+    func enter(_ starts: [TopicPartition: Int64]) async throws {
+        guard !starts.isEmpty else { return }
+        let starts = starts.map { ($0.key.topic, $0.key.partition, $0.value) }
+        try await crossTenant(.routine("write down which partitions there are")) { transaction in
+            transaction.enqueue(
+                """
+                INSERT INTO \(unsafeSQL: schema).consumed (topic, partition, next_offset)
+                SELECT * FROM unnest(\(starts.map(\.0))::text[], \(starts.map(\.1))::int[], \
+                \(starts.map(\.2))::bigint[])
+                ON CONFLICT ON CONSTRAINT consumed_pkey DO NOTHING
+                """)
+        }
+    }
+
     /// Writes down what was stored, in one statement.
     func write(_ positions: [MessagePosition]) async throws {
         guard !positions.isEmpty else { return }

@@ -11,7 +11,7 @@ enum StreamStart: Hashable {
         let range = standing.first...max(standing.first, standing.end)
         switch (standing.committed, recorded) {
         case (nil, nil):
-            // A group that has never read anything.
+            // A group that is new here: what it begins with is written down, also where it takes nothing in.
             self = .at(range.lowerBound)
         case (nil, let recorded?):
             self = .gap(

@@ -12,6 +12,8 @@ final class StreamWatch: Sendable {
         /// Stored since the books were last written.
         var stored: [TopicPartition: MessagePosition] = [:]
         var gaps: Set<TopicPartition> = []
+        /// Where partitions were begun with that the books don't have.
+        var fresh: [TopicPartition: Int64] = [:]
     }
 
     private let guarded = Mutex(Guarded())
@@ -34,6 +36,7 @@ final class StreamWatch: Sendable {
         guarded.withLock { guarded in
             for partition in partitions {
                 guarded.stored[partition] = nil
+                guarded.fresh[partition] = nil
                 guarded.gaps.remove(partition)
             }
         }
@@ -41,6 +44,7 @@ final class StreamWatch: Sendable {
         let standings = try await consumer.standings(of: partitions)
         var starts: [TopicPartition: Int64] = [:]
         var resumed: [StreamGap] = []
+        var fresh: [TopicPartition: Int64] = [:]
         for partition in partitions {
             guard let standing = standings[partition] else { continue }
             if let gap = books.gaps[partition] {
@@ -59,12 +63,16 @@ final class StreamWatch: Sendable {
                 continue
             }
             switch StreamStart(standing: standing, recorded: books.next[partition]) {
-            case .at(let offset): starts[partition] = offset
+            case .at(let offset):
+                starts[partition] = offset
+                if books.next[partition] == nil { fresh[partition] = offset }
             case .gap(let expected, let cause): try await hold(partition, expected, standing, cause)
             }
         }
         meters.gaps.record(guarded.withLock { $0.gaps.count })
-        try await consumer.begin(starts, storing: Set(resumed.map(\.source)))
+        let unknown = fresh.filter { standings[$0.key]?.committed == nil }.keys
+        try await consumer.begin(starts, storing: Set(resumed.map(\.source)).union(unknown))
+        guarded.withLock { guarded in guarded.fresh.merge(fresh) { _, newer in newer } }
         if !resumed.isEmpty { try await consumer.commit() }
         for gap in resumed {
             try await gaps.take(gap)
@@ -106,6 +114,30 @@ final class StreamWatch: Sendable {
 
     /// Commits what was stored since the last time, and writes it down then: the books are never ahead of the broker.
     func settle() async {
+        await settleStored()
+        do {
+            try await enterFresh()
+        } catch {
+            logger.debug("partitions are written down later", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What goes from the broker before the first of a partition is taken in is missed as well: both memories have to
+    /// know that the partition is there.
+    private func enterFresh() async throws {
+        let fresh = guarded.withLock { $0.fresh }
+        guard !fresh.isEmpty else { return }
+        try await consumer.commit()
+        let standings = try await consumer.standings(of: Array(fresh.keys))
+        let known = fresh.filter { standings[$0.key]?.committed != nil }
+        try await gaps.enter(known)
+        let own = consumer.assigned
+        guarded.withLock { guarded in
+            guarded.fresh = guarded.fresh.filter { known[$0.key] == nil && own.contains($0.key) }
+        }
+    }
+
+    private func settleStored() async {
         let positions = guarded.withLock { guarded in
             defer { guarded.stored = [:] }
             return guarded.stored

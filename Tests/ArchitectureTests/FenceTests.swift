@@ -71,6 +71,13 @@ struct FenceTests {
         #expect(Fences.contextsListed(in: withoutSQL) == ["Modules/Billing has no SQL in schemas/sql/billing"])
     }
 
+    @Test("catch a list of contexts beside the one that there is")
+    func secondList() throws {
+        let tree = try SourceTree.project()
+            .planting("Sources/Atrium/Commands/P.swift", "import BillingAdapters\nimport OrdersAdapters")
+        #expect(Fences.contextsComposed(in: tree).count == 1)
+    }
+
     @Test(
         "catch work that nobody waits for",
         arguments: ["Task {", "Task.detached {", "Task(priority: .low) {", "_ = Task{"])

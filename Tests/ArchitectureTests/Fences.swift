@@ -12,14 +12,14 @@ enum Fences {
         "Messaging": ["Postgres", "Kafka", "Tenancy", "Kernel", "Failpoints"],
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],
-        "EventLanguage": ["Kernel"],
+        "EventLanguage": ["EventSchemas", "Kernel"],
     ]
     static let adapterPlatform: Set<String> = ["Kernel", "Postgres", "Tenancy", "Messaging", "Web"]
     static let cModules: Set<String> = ["CPostgres", "CRDKafka", "CSodium"]
 
     static func all(in tree: SourceTree) -> [String] {
         imports(in: tree) + foreignSchemas(in: tree) + contextsListed(in: tree) + unstructuredTasks(in: tree)
-            + coreIsPure(in: tree)
+            + coreIsPure(in: tree) + contextsComposed(in: tree)
     }
 
     static func imports(in tree: SourceTree) -> [String] {
@@ -65,6 +65,14 @@ enum Fences {
             }
         }
         return found
+    }
+
+    /// Which contexts there are is said in one place of the program, and taken from there.
+    static func contextsComposed(in tree: SourceTree) -> [String] {
+        let adapters = Set(tree.contexts.map { "\($0)Adapters" })
+        return tree.swift(below: "Sources/Atrium").filter { file in
+            file.path != "Sources/Atrium/Server/Modules.swift" && imported(file.text).intersection(adapters).count > 1
+        }.map { "\($0.path) lists contexts; take them from ContextName" }
     }
 
     /// No SQL of one context names another's schema.

@@ -109,6 +109,9 @@ struct EventsCommandTests {
                 #expect(unknown.exit != .exited(0) && unknown.has("there is no partition 99"), "\(unknown.lines)")
                 let twice = try await run("--from", "0:1", "--from", "beginning")
                 #expect(twice.exit != .exited(0) && twice.has("only partition:offset"), "\(twice.lines)")
+                let leftOut = try await run("--from", "0:1", "--until", "0:2", "--until", "1:2")
+                #expect(
+                    leftOut.exit != .exited(0) && leftOut.has("--until names partition 1"), "\(leftOut.lines)")
                 let nonsense = try await run("--from", "yesterday")
                 #expect(
                     nonsense.exit != .exited(0) && nonsense.has("yesterday is none of beginning"), "\(nonsense.lines)")

@@ -77,13 +77,20 @@ struct CatalogueTests {
         #expect(try catalogue.write(in: pages).count == 3)
         #expect(catalogue.differences(in: pages) == [])
         try Data("old".utf8).write(to: pages.appending(path: "README.md"))
-        try Data().write(to: pages.appending(path: "parcels.parcel.lost.md"))
+        let page = try Data(contentsOf: pages.appending(path: "parcels.parcel.sent.md"))
+        try page.write(to: pages.appending(path: "parcels.parcel.lost.md"))
+        let own = pages.appending(path: "how-we-name-events.md")
+        try Data("By hand.".utf8).write(to: own)
+        let pictures = pages.appending(path: "pictures", directoryHint: .isDirectory)
+        try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
         #expect(
             catalogue.differences(in: pages) == [
                 "README.md is not current", "parcels.parcel.lost.md describes nothing that there is",
             ])
         #expect(try catalogue.write(in: pages) == ["README.md", "parcels.parcel.lost.md"])
         #expect(catalogue.differences(in: pages) == [])
+        #expect(try String(contentsOf: own, encoding: .utf8) == "By hand.")
+        #expect(FileManager.default.fileExists(atPath: pictures.path(percentEncoded: false)))
         try await folder.remove()
     }
 }

@@ -155,4 +155,20 @@ struct GenerationTests {
             mistake { [try Self.schema("", more: #""x-deprecated": {"from": "soon"},"#)] }?.pointer
                 == "/x-deprecated/from")
     }
+
+    @Test("have a deprecation and a name by the rules that `check` goes by")
+    func sameRules() throws {
+        func deprecated(_ from: String, _ sunset: String) throws -> EventDeprecation? {
+            let mark = #""x-deprecated": {"from": "\#(from)", "sunset": "\#(sunset)", "migration": "read v2"},"#
+            return try Self.schema("", more: mark).deprecation
+        }
+        let day = try #require(Timestamp("2026-06-01T00:00:00Z"))
+        #expect(try deprecated("2026-06-01", "2026-12-31T12:00:00Z")?.from == day)
+        let early = #expect(throws: SchemaMistake.self) { try deprecated("2026-06-01", "2026-05-31") }
+        #expect(early?.pointer == "/x-deprecated/sunset")
+        #expect(try Self.schema("", path: "parcels2/parcel-2.sent.v10.json").version == 10)
+        for path in ["parcels/2parcel.sent.v1.json", "-parcels/parcel.sent.v1.json", "parcels/parcel.sent.v01.json"] {
+            #expect(throws: SchemaMistake.self, "\(path)") { try Self.schema("", path: path) }
+        }
+    }
 }

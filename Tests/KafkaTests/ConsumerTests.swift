@@ -182,6 +182,21 @@ struct ConsumerTests {
         }
     }
 
+    @Test("reads a partition that was paused when it was held back, once it is begun with again")
+    func pausedAndHeldBack() async throws {
+        try await withBroker(topic) { _, settings, log in
+            try await publish(0..<3, settings, log)
+            try await withConsumer(settings, topics: ["t"], log) { consumer in
+                #expect(try await consumer.read(3).count == 3)
+                try consumer.pause(partition)
+                await consumer.suspend(partition)
+                try await consumer.begin([partition: 1])
+                let again = try await within(.seconds(20)) { try await consumer.read(2) }
+                #expect(again.map(\.number) == [1, 2])
+            }
+        }
+    }
+
     @Test("refuses to pause, resume or seek in a partition that is not its own")
     func foreignPartition() async throws {
         try await withBroker(topic) { _, settings, log in

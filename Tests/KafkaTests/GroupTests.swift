@@ -67,6 +67,35 @@ struct GroupTests {
         }
     }
 
+    @Test("reads a partition that was paused when it went, once it has come back")
+    func pausedAndBack() async throws {
+        try await withBroker(TopicSpec("t", partitions: 2), within: .seconds(90)) { _, settings, log in
+            try await publishEverywhere(0..<2, settings, log, partitions: 2)
+            let (rebalances, observer) = AsyncStream.makeStream(of: KafkaConsumer.Rebalance.self)
+            let (others, other) = AsyncStream.makeStream(of: KafkaConsumer.Rebalance.self)
+            try await withConsumer(settings, topics: ["t"], log, observer: { observer.yield($0) }) { one in
+                let read = try await one.read(4)
+                for message in read {
+                    one.store(message)
+                    try one.pause(message.source)
+                }
+                try await one.commit()
+                let gone = try await withConsumer(settings, topics: ["t"], log, observer: { other.yield($0) }) { two in
+                    try await two.assignment(in: others, isOf: 1)
+                    return try #require(two.assigned.first)
+                }
+                try await one.assignment(in: rebalances, isOf: 2)
+                // What was decided about the partition before it went is nobody's business any more.
+                let late = try #require(read.first { $0.source == gone }).position.epoch
+                #expect(throws: KafkaError.self) { try one.pause(gone, epoch: late) }
+                try await publishEverywhere(2..<4, settings, log, partitions: 2)
+                let back = try await within(.seconds(20)) { try await one.read(2) }
+                #expect(back.allSatisfy { $0.source == gone })
+                #expect(back.map(\.number) == [2, 3])
+            }
+        }
+    }
+
     @Test("gives a member's partitions to others when it stops asking for messages")
     func stuckMember() async throws {
         try await withBroker(TopicSpec("t", partitions: 1)) { _, settings, log in

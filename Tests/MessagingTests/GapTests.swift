@@ -20,6 +20,13 @@ struct GapTests {
             try await Waiting.until("\(count) took effect", within: .seconds(45)) {
                 try await Reactions.effects(backbone) == count
             }
+            try await known(backbone)
+        }
+    }
+
+    private static func known(_ backbone: Backbone) async throws {
+        try await Waiting.until("all partitions are in the books", within: .seconds(45)) {
+            try await backbone.plane.asSuperuser("SELECT count(*) FROM billing.consumed")[0].decode(Int64.self) == 4
         }
     }
 
@@ -56,6 +63,14 @@ struct GapTests {
                     records.withLock { $0.append(gap.cause) }
                     #expect(try await Reactions.effects(backbone) == 5)
                     #expect(try await Self.gaps(backbone).resolve(gap.id, resumeAt: 2, by: "operator:ann"))
+                    // The other partitions may have held something that was never read.
+                    let others = try await Waiting.value("so were those of the others", within: .seconds(45)) {
+                        let open = try await Self.gaps(backbone).open()
+                        return open.count == 3 ? open : nil
+                    }
+                    for gap in others {
+                        _ = try await Self.gaps(backbone).resolve(gap.id, resumeAt: 0, by: "operator:ann")
+                    }
                     try await Waiting.until("it went on behind the gap", within: .seconds(45)) {
                         try await Reactions.effects(backbone) == 11
                     }
@@ -96,6 +111,42 @@ struct GapTests {
             #expect(gaps.map(\.source.partition) == [2])
             #expect(consumer.withLock { $0 } < 40)
         }
+    }
+
+    @Test("is noticed also where nothing had been taken in from it before")
+    func nothingTakenIn() async throws {
+        try await Backbone.with { backbone in
+            let tenant: TenantID = IdentifierSource.system.next()
+            try await Self.takeIn(backbone, 0)
+            // Nothing was there, and nothing is missing.
+            try await Reactions.send(backbone, [Reactions.record(1, tenant: tenant, key: "a")])
+            try await Self.takeIn(backbone, 1)
+            #expect(try await Self.gaps(backbone).open().isEmpty)
+            let (source, _) = try await Self.partition(backbone)
+            let other = (source.partition + 1) % 4
+
+            // The embedded broker keeps about 5 MB of a partition.
+            try await Self.flood(backbone, other)
+            try await Reactions.consuming(backbone, [Reactions.subscription()]) {
+                let gap = try await Waiting.value("the gap was noticed", within: .seconds(45)) {
+                    try await Self.gaps(backbone).open().first
+                }
+                #expect(gap.source.partition == other)
+                #expect(gap.expected == 0 && gap.available.lowerBound > 0)
+            }
+        }
+    }
+
+    private static func flood(_ backbone: Backbone, _ partition: Int32) async throws {
+        var settings = backbone.kafka
+        settings.properties["compression.type"] = "none"
+        let producer = try KafkaProducer(settings, logger: .silent)
+        for _ in 0..<8 {
+            let record = KafkaRecord(
+                topic: ThingHappenedV1.topic, value: [UInt8](repeating: 0, count: 900_000), partition: partition)
+            _ = await producer.produce([record])
+        }
+        await producer.close()
     }
 
     @Test("may be told of by mistake: where nothing is missing, reading goes on")

@@ -1,12 +1,13 @@
 import Kafka
 import Kernel
 import Logging
-import Messaging
 import Postgres
 import Synchronization
 import Tenancy
 import TestSupport
 import Testing
+
+@testable import Messaging
 
 @Suite("The inbox")
 struct InboxUpkeepTests {
@@ -147,6 +148,29 @@ struct InboxUpkeepTests {
             _ = try await replay.replay(.key(Reactions.key(tenant.tenantID, "a")), by: "test")
             let afterwards = try await Self.upkeep(backbone, oldestHeld: -13) { _ in true }.keep()
             #expect(afterwards.count == 1)
+        }
+    }
+
+    @Test("keeps the day of a fact that the broker refused, in one version at least, while that may be replayed")
+    func refused() async throws {
+        try await Backbone.with { backbone in
+            let reach = OutboxReach(schema: "orders", dataPlane: backbone.plane.dataPlane, logger: .silent)
+            let record = Reactions.record(
+                2, tenant: TenantContext.test().tenantID, id: Self.id(-3),
+                headers: ["ce_factid": Self.id(-20).description])
+            let letter = DeadLetter.outgoing(record, eventID: Self.id(-3), reason: "too large")
+            #expect(letter.eventID != letter.factID?.description)
+            let database = backbone.plane.fleet.control
+            let deadLetters = DeadLetters(
+                schema: "orders", dataPlane: backbone.plane.dataPlane, in: { [database] }, logger: .silent)
+            #expect(try await deadLetters.keep(letter) == .alone)
+            let twentyDays = Self.now.advanced(by: .seconds(-20 * 86_400))
+            let whileOpen = try await reach.oldest(in: database)
+            #expect(whileOpen <= twentyDays && whileOpen > twentyDays.advanced(by: .seconds(-86_400)))
+            try await backbone.plane.asSuperuser(
+                "UPDATE orders.dead_letters SET resolved_at = now(), resolution = 'replayed', resolved_by = 'ada'")
+            let afterwards = try await reach.oldest(in: database)
+            #expect(afterwards > Self.now.advanced(by: .seconds(-2 * 86_400)))
         }
     }
 

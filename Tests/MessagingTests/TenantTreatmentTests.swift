@@ -78,6 +78,75 @@ struct TenantTreatmentTests {
         }
     }
 
+    /// How an event that was discarded comes again.
+    enum Return: CaseIterable {
+        case toTheSameProcess, toTheNextProcess, byReplay
+    }
+
+    @Test(
+        "that nobody knew stays without effect if it was discarded then, wherever the tenant's data is",
+        arguments: Return.allCases)
+    func discarded(_ way: Return) async throws {
+        try await Self.with(tier: .silo) { backbone, registry, plane in
+            let tenant: TenantID = IdentifierSource.system.next()
+            registry.hide(tenant)
+            let record = Reactions.record(1, tenant: tenant, key: "a")
+            try await Reactions.send(backbone, [record])
+            let ran = Mutex<[Int]>([])
+            let counting = Subscription.on(ThingHappenedV1.self, named: "CountThing") { event, transaction in
+                transaction.afterCommit { ran.withLock { $0.append(event.payload.number) } }
+            }
+            var configuration = ReactionConsumer.Configuration()
+            configuration.unknownTenantPatience = .milliseconds(200)
+            let comesAgain: @Sendable () async throws -> Void = {
+                registry.hide(tenant, false)
+                try await Reactions.send(backbone, [record, Reactions.record(2, tenant: tenant, key: "a")])
+                try await Waiting.until("the one behind it took effect", within: .seconds(45)) {
+                    ran.withLock { $0.contains(2) }
+                }
+            }
+            try await Reactions.consuming(backbone, [counting], configuration: configuration, dataPlane: plane) {
+                try await Waiting.until("it waits", within: .seconds(45)) {
+                    try await Reactions.letters(backbone).count == 1
+                }
+                let desk = DeadLetterReplay(
+                    context: Backbone.billing, subscriptions: [counting], dataPlane: plane,
+                    in: { backbone.plane.homes.databases }, producer: nil, logger: .silent)
+                let steps = try await desk.discard(.key(Reactions.key(tenant, "a")), reason: "nobody's", by: "test")
+                #expect(steps.map(\.unparked) == [true])
+                if way == .toTheSameProcess { try await comesAgain() }
+            }
+            switch way {
+            case .toTheSameProcess: break
+            case .toTheNextProcess:
+                try await Reactions.consuming(
+                    backbone, [counting], configuration: configuration, dataPlane: plane, comesAgain)
+            case .byReplay:
+                registry.hide(tenant, false)
+                #expect(try await Self.replayed(backbone, counting, plane) == .init(duplicates: 1))
+            }
+            #expect(ran.withLock { $0 } == (way == .byReplay ? [] : [2]))
+        }
+    }
+
+    private static func replayed(
+        _ backbone: Backbone, _ subscription: Subscription, _ plane: DataPlane
+    ) async throws -> SpanReplay.Tally {
+        let replay = SpanReplay(
+            context: Backbone.billing, subscriptions: [subscription], dataPlane: plane, logger: .silent)
+        let reader = try KafkaReader(backbone.kafka, logger: .silent)
+        do {
+            let spans = try await reader.spans(of: try await reader.partitions(of: ThingHappenedV1.topic))
+            let tally = try await replay.replay(
+                spans.mapValues { $0.first..<$0.end }, from: reader, isTrial: false, report: { _ in })
+            await reader.close()
+            return tally
+        } catch {
+            await reader.close()
+            throw error
+        }
+    }
+
     @Test("that nobody knows waits, and is taken in in order once the tenant is known", arguments: [Tier.pool, .silo])
     func unknown(_ tier: Tier) async throws {
         try await Self.with(tier: tier) { backbone, registry, plane in

@@ -111,14 +111,14 @@ struct IntakeScheduleTests {
         for offset in 0..<10 {
             turned += schedule.add(Self.message(Int64(offset), key: "k\(offset)")).turnsFlow ? 1 : 0
         }
-        #expect(turned == 1 && schedule.isPaused(source))
+        #expect(turned == 1 && schedule.flow(of: source)?.isPaused == true)
         while schedule.next() != nil {}
         // The oldest holds the mark back, so nothing is gained by the others.
         for offset in 1..<9 {
             #expect(!schedule.finish(Self.message(Int64(offset), key: "k\(offset)"), isDone: true).turnsFlow)
         }
         #expect(schedule.finish(Self.message(0, key: "k0"), isDone: true).turnsFlow)
-        #expect(!schedule.isPaused(source))
+        #expect(schedule.flow(of: source)?.isPaused == false)
     }
 
     @Test("stores nothing for a message that was not dealt with, nor for one of an assignment that is over")
@@ -144,6 +144,7 @@ struct StreamStartTests {
             // committed, recorded, first, end, where to begin; nil is a gap
             (nil, nil, 0, 10, 0), (nil, nil, 4, 10, 4), (7, 7, 0, 10, 7), (7, nil, 0, 10, 7), (10, 10, 0, 10, 10),
             (7, 9, 0, 10, 7), (4, 4, 4, 10, 4),
+            (0, 0, 0, 0, 0), (0, 0, 0, 10, 0), (0, 0, 4, 10, nil), (nil, 0, 0, 10, nil),
             (nil, 7, 0, 10, nil), (nil, 7, 0, 0, nil), (7, 7, 0, 3, nil), (7, 12, 0, 10, nil), (3, 3, 4, 10, nil),
         ] as [(Int64?, Int64?, Int64, Int64, Int64?)])
     func decided(_ committed: Int64?, _ recorded: Int64?, _ first: Int64, _ end: Int64, _ start: Int64?) {

@@ -18,7 +18,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from events import Contracts
 from ledger import TOPICS, Ledger
-from watch import bootstrap_servers, tell_of_trouble
+from watch import bootstrap_servers, harmless, tell_of_trouble
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "events"
 
@@ -93,7 +93,8 @@ class Run:
                     message.value())
                 counts[outcome] += 1
                 if remark is not None:
-                    print(f"{'parked' if outcome == 'parked' else 'deprecated'}: {remark}", file=sys.stderr, flush=True)
+                    what = "parked" if outcome == "parked" else "deprecated"
+                    print(f"{what}: {harmless(remark)}", file=sys.stderr, flush=True)
                 if outcome == "applied":
                     print(f"applied {message.topic()}/{message.partition()}@{message.offset()}", flush=True)
         finally:

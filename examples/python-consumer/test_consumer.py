@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE))
 
 from events import Contracts, Unreadable, read  # noqa: E402
 from ledger import Ledger, order_placed_v2  # noqa: E402
+from watch import harmless, line  # noqa: E402
 
 CONTRACTS = Contracts.load(HERE.parents[1] / "schemas" / "events")
 A, B = "0198c0de-0000-7000-8000-00000000000a", "0198c0de-0000-7000-8000-00000000000b"
@@ -201,6 +202,16 @@ class Modes(LedgerCase):
         ):
             with self.assertRaises(Unreadable):
                 read(headers_, value)
+
+
+class Terminal(unittest.TestCase):
+    def test_what_strangers_wrote_moves_no_cursor(self):
+        shown = line({
+            "tenant": "\x1b]0;title\x07", "time": "now\r\n", "type": "a\x9b2J\x7f", "subject": "\u202eé", "topic": "t"})
+        self.assertTrue(shown.isprintable(), ascii(shown))
+        self.assertIn("\\x1b]0;title\\x07", shown)
+        self.assertIn("\\u202eé", shown)
+        self.assertEqual(harmless("orders.order.placed.v1 – 3 €"), "orders.order.placed.v1 – 3 €")
 
 
 class Golden(LedgerCase):

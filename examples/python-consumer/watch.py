@@ -92,7 +92,12 @@ def bootstrap_servers():
 
 
 def tell_of_trouble(error):
-    print(f"{error.name()}: {error.str()}", file=sys.stderr)
+    print(harmless(f"{error.name()}: {error.str()}"), file=sys.stderr)
+
+
+def harmless(text):
+    """What others wrote, with characters that a terminal would obey spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def events(consumer, options, stopping):
@@ -149,7 +154,7 @@ def decoded(value):
 def line(event):
     when = event["time"] or "-"
     what = event["type"] or f"{event['topic']} (no CloudEvent)"
-    return f"{event['tenant'] or NO_TENANT:36}  {when:27}  {what:36}  {event['subject'] or '-'}"
+    return harmless(f"{event['tenant'] or NO_TENANT:36}  {when:27}  {what:36}  {event['subject'] or '-'}")
 
 
 def print_table(counts):
@@ -159,9 +164,9 @@ def print_table(counts):
     width = max(len(kind) for tenant in counts.values() for kind in tenant)
     print()
     for tenant in sorted(counts):
-        print(f"{tenant}  {sum(counts[tenant].values())} events")
+        print(harmless(f"{tenant}  {sum(counts[tenant].values())} events"))
         for kind, count in sorted(counts[tenant].items()):
-            print(f"    {kind:{width}}  {count:6}")
+            print(harmless(f"    {kind:{width}}  {count:6}"))
 
 
 if __name__ == "__main__":

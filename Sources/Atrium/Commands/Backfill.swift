@@ -1,10 +1,6 @@
 import ArgumentParser
-import BillingAdapters
 import Foundation
-import IdentityAdapters
 import Kernel
-import MeteringAdapters
-import OrdersAdapters
 import Tenancy
 
 struct Backfill: AsyncParsableCommand {
@@ -154,9 +150,7 @@ private struct TenantIsPending: Error, CustomStringConvertible {
 }
 
 extension TenantsTools {
-    private static let contexts = [
-        IdentityModule.context, OrdersModule.context, BillingModule.context, MeteringModule.context,
-    ]
+    private static let contexts = ContextName.allCases.map { $0.module.context }
 
     fileprivate var backfills: BackfillFiles {
         get throws {

@@ -16,8 +16,8 @@ struct EventsReplay: AsyncParsableCommand {
 
     @Option(help: "A JSON file with settings.")
     var config: String?
-    @Option(help: "The context whose reactions run: identity, orders, billing, metering.")
-    var context: String
+    @Option(help: "The context whose reactions run.")
+    var context: ContextName
     @Option(help: "The topic to read, such as orders.order.")
     var topic: String
     @Option(
@@ -29,11 +29,15 @@ struct EventsReplay: AsyncParsableCommand {
     var dryRun = false
 
     func validate() throws {
-        if ContextName(rawValue: context) == nil {
-            throw ValidationError("--context is none of identity, orders, billing, metering")
-        }
         for place in from + until where EventPlace(place) == nil {
             throw ValidationError("\(place) is none of \(EventPlace.forms)")
+        }
+        let wanted = from.compactMap { EventPlace($0)?.partition }
+        for partition in until.compactMap({ EventPlace($0)?.partition })
+        where !wanted.isEmpty && !wanted.contains(partition) {
+            throw ValidationError(
+                "--until names partition \(partition), which --from leaves out; give --from \(partition):offset as well"
+            )
         }
     }
 
@@ -45,13 +49,13 @@ struct EventsReplay: AsyncParsableCommand {
     private func replay(_ tools: BrokerTools) async throws -> SpanReplay.Tally {
         let data = try DataServices(tools.configuration, poolMaximum: 8, logger: tools.logger)
         let modules = try Modules(tools.configuration, data, logger: tools.logger)
-        guard let module = modules.loaded.first(where: { $0.context.schema == context }) else {
-            throw ValidationError("this configuration does not run \(context)")
+        guard let module = modules.loaded.first(where: { $0.name == context }) else {
+            throw ValidationError("this configuration does not run \(context.rawValue)")
         }
         guard module.subscriptions.contains(where: { $0.topic == topic }) else {
             let topics = Set(module.subscriptions.map(\.topic)).sorted().joined(separator: ", ")
             throw ValidationError(
-                "\(context) reacts to nothing on \(topic), but to \(topics.isEmpty ? "no topic" : topics)")
+                "\(context.rawValue) reacts to nothing on \(topic), but to \(topics.isEmpty ? "no topic" : topics)")
         }
         let replay = SpanReplay(
             context: module.backbone, subscriptions: module.subscriptions, dataPlane: data.plane, logger: tools.logger)

@@ -1,11 +1,7 @@
 import ArgumentParser
-import BillingAdapters
 import Foundation
-import IdentityAdapters
 import Kafka
 import Kernel
-import MeteringAdapters
-import OrdersAdapters
 
 struct EventsTail: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,8 +17,8 @@ struct EventsTail: AsyncParsableCommand {
     var tenant: String?
     @Option(help: "Only this type; a * at the end stands for anything: orders.order.*")
     var type: String?
-    @Option(help: "Only what this context publishes: identity, orders, billing, metering.")
-    var context: String?
+    @Option(help: "Only what this context publishes.")
+    var context: ContextName?
     @Option(help: ArgumentHelp("Where to begin: \(EventPlace.forms).", valueName: "place"))
     var from = "end"
     @Option(help: "End after so many events.")
@@ -32,9 +28,6 @@ struct EventsTail: AsyncParsableCommand {
 
     func validate() throws {
         if let tenant, TenantID(tenant) == nil { throw ValidationError("--tenant is not a UUID") }
-        if let context, ContextName(rawValue: context) == nil {
-            throw ValidationError("--context is none of identity, orders, billing, metering")
-        }
         switch EventPlace(from) {
         case .beginning, .end, .time: break
         case .offset, nil:
@@ -94,13 +87,7 @@ struct EventsTail: AsyncParsableCommand {
 
     /// The topics of every context that is asked for.
     private var topics: [String] {
-        let published: [(ContextName, [any IntegrationEvent.Type])] = [
-            (.identity, IdentityModule.published), (.orders, OrdersModule.published),
-            (.billing, BillingModule.published),
-            (.metering, MeteringModule.published),
-        ]
-        return Set(
-            published.filter { context == nil || $0.0.rawValue == context }.flatMap { $0.1.map { $0.topic } }
-        ).sorted()
+        let contexts = context.map { [$0] } ?? ContextName.allCases
+        return Set(contexts.flatMap { $0.module.published.map { $0.topic } }).sorted()
     }
 }

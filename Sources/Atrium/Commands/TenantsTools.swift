@@ -1,9 +1,5 @@
-import BillingAdapters
-import IdentityAdapters
 import Kernel
 import Logging
-import MeteringAdapters
-import OrdersAdapters
 import Postgres
 import Tenancy
 
@@ -28,7 +24,7 @@ struct TenantsTools: Sendable {
     var audit: PlacementAudit {
         PlacementAudit(
             plane: data.plane, files: data.files,
-            contexts: [IdentityModule.context, OrdersModule.context, BillingModule.context, MeteringModule.context],
+            contexts: ContextName.allCases.map { $0.module.context },
             logger: logger)
     }
 

@@ -26,6 +26,11 @@ enum EventPlace: Hashable, Sendable {
         }
     }
 
+    /// The partition that it is in, where it is in one alone.
+    var partition: Int32? {
+        if case .offset(let partition, _) = self { partition } else { nil }
+    }
+
     static let forms = "beginning, end, a time such as 2026-11-21T09:30:00Z, or partition:offset"
 }
 

@@ -86,26 +86,18 @@ struct EventRefill: Sendable {
     ///
     /// Cut off anywhere, it leaves the gaps open or everything as it should be: it is run again then.
     func carryOut(_ plan: Plan, by actor: String) async throws {
-        var holds: [(hold: RelayHold, source: Source)] = []
+        var holds: [Hold] = []
         do {
             for source in plan.sources {
                 let hold = RelayHold(schema: source.schema, dataPlane: data.plane, logger: logger)
+                try await hold.take(in: source.database, for: Self.holdTime)
                 holds.append((hold, source))
-                try await hold.take(in: source.database, for: .seconds(120))
             }
-            // Longer than a relay goes on without knowing that it has lost its lease.
-            try await Task.sleep(for: RelayConfiguration().lease * 2)
-            let ends = try await reader.spans(of: plan.gaps.map(\.source))
-            // Looked for again: what was published since the plan was made lies before the ends as well.
-            let sources = try await self.plan(since: plan.since).sources
-            for source in sources {
-                guard let from = source.from else { continue }
-                let rewind = RelayRewind(schema: source.schema, dataPlane: data.plane, logger: logger)
-                _ = try await rewind.rewind(to: .recorded(from), in: source.database)
-            }
-            for gap in plan.gaps {
-                guard let end = ends[gap.source]?.end else { throw UnseenPartition(partition: gap.source) }
-                _ = try await gaps.resolve(gap.id, resumeAt: end, by: actor)
+            try await withThrowingTaskGroup(of: Void.self) { [holds] group in
+                group.addTask { try await keep(holds) }
+                group.addTask { try await publishAgain(plan, under: holds, by: actor) }
+                defer { group.cancelAll() }
+                try await group.next()
             }
         } catch {
             await letGo(holds)
@@ -114,7 +106,36 @@ struct EventRefill: Sendable {
         await letGo(holds)
     }
 
-    private func letGo(_ holds: [(hold: RelayHold, source: Source)]) async {
+    private typealias Hold = (hold: RelayHold, source: Source)
+    private static let holdTime = Duration.seconds(120)
+
+    /// Looking for what was missed may take longer than a hold lasts.
+    private func keep(_ holds: [Hold]) async throws {
+        while true {
+            try await Task.sleep(for: Self.holdTime / 4)
+            for (hold, source) in holds { try await hold.renew(in: source.database, for: Self.holdTime) }
+        }
+    }
+
+    private func publishAgain(_ plan: Plan, under holds: [Hold], by actor: String) async throws {
+        // Longer than a relay goes on without knowing that it has lost its lease.
+        try await Task.sleep(for: RelayConfiguration().lease * 2)
+        let ends = try await reader.spans(of: plan.gaps.map(\.source))
+        // Looked for again: what was published since the plan was made lies before the ends as well.
+        for source in try await self.plan(since: plan.since).sources {
+            guard let from = source.from else { continue }
+            let held = holds.first { $0.source.schema == source.schema && $0.source.database == source.database }
+            guard let hold = held?.hold else { throw NewOutbox(schema: source.schema, database: source.database) }
+            let rewind = RelayRewind(schema: source.schema, dataPlane: data.plane, logger: logger)
+            _ = try await rewind.rewind(to: .recorded(from), in: source.database, under: hold)
+        }
+        for gap in plan.gaps {
+            guard let end = ends[gap.source]?.end else { throw UnseenPartition(partition: gap.source) }
+            _ = try await gaps.resolve(gap.id, resumeAt: end, by: actor)
+        }
+    }
+
+    private func letGo(_ holds: [Hold]) async {
         for (hold, source) in holds {
             do {
                 try await hold.letGo(in: source.database)
@@ -131,6 +152,16 @@ struct EventRefill: Sendable {
 
         var description: String {
             "no context of this version publishes to \(topic): there is no outbox to refill it from"
+        }
+    }
+
+    /// A tenant got a database of its own, or a topic another gap, since the plan was made.
+    struct NewOutbox: Error, CustomStringConvertible {
+        let schema: String
+        let database: DatabaseID
+
+        var description: String {
+            "\(schema) in \(database) has missed events by now, and its relays are not held; run this again"
         }
     }
 

@@ -25,7 +25,7 @@ struct OperationsRoutes: Sendable {
                 contextFilter, tenantFilter, kindFilter, typeFilter, topicFilter, keyFilter, reactionFilter,
                 stateFilter,
                 paging,
-            ], success: .ok(.page(of: DeadLetterView.summary))
+            ], success: .ok(.page(of: DeadLetterView.summary)), problems: [.notFound]
         ) { [desk] call in
             let page = try call[paging]
             var filter = DeadLetters.Filter()
@@ -60,7 +60,8 @@ struct OperationsRoutes: Sendable {
             .get, "/api/v1/operations/parked-keys", "listParkedKeys", tag: Self.tag,
             summary: "Lists aggregates whose events wait, the longest first", access: .operator,
             parameters: [contextFilter, tenantFilter, limit],
-            success: .ok(.output("ParkedKeyList", "", Field("items", .array(of: ParkedKeyView.shape)) { $0 }))
+            success: .ok(.output("ParkedKeyList", "", Field("items", .array(of: ParkedKeyView.shape)) { $0 })),
+            problems: [.notFound]
         ) { [desk] call in
             let (context, tenant, most) = (try call[contextFilter], try call[tenantFilter], Int(try call[limit]))
             return call.reply(try await onDesk { try await desk.parked(tenant: tenant, of: context, limit: most) })

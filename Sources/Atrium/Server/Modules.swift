@@ -27,6 +27,18 @@ extension OrdersModule: ContextModule {}
 extension BillingModule: ContextModule {}
 extension MeteringModule: ContextModule {}
 
+extension ContextName {
+    /// What the context tells the program also where it is not run. Everything that goes over all contexts begins here.
+    var module: any ContextModule.Type {
+        switch self {
+        case .identity: IdentityModule.self
+        case .orders: OrdersModule.self
+        case .billing: BillingModule.self
+        case .metering: MeteringModule.self
+        }
+    }
+}
+
 /// A context as a process runs it.
 struct LoadedModule: Sendable {
     let name: ContextName
@@ -78,10 +90,8 @@ struct Modules: Sendable {
     }
 
     /// Who publishes what, also of the contexts that this process does not run.
-    static let publishers: [(published: [any IntegrationEvent.Type], backbone: ContextRole)] = [
-        (IdentityModule.published, IdentityModule.backbone), (OrdersModule.published, OrdersModule.backbone),
-        (BillingModule.published, BillingModule.backbone), (MeteringModule.published, MeteringModule.backbone),
-    ]
+    static let publishers: [(published: [any IntegrationEvent.Type], backbone: ContextRole)] =
+        ContextName.allCases.map { ($0.module.published, $0.module.backbone) }
 
     /// The schemas with the outboxes that a module hears from.
     static func sources(of module: LoadedModule) -> [String] {

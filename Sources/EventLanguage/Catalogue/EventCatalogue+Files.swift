@@ -30,8 +30,12 @@ extension EventCatalogue {
         return changed.sorted()
     }
 
+    /// Pages of events that are no more. What others keep in the folder is theirs.
     private func strangers(in folder: URL, besides files: [String: String]) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))) ?? []
-        return names.filter { files[$0] == nil }
+        return names.filter { name in
+            let page = try? String(contentsOf: folder.appending(path: name), encoding: .utf8)
+            return files[name] == nil && page?.hasPrefix(Self.mark) == true
+        }
     }
 }
