@@ -66,6 +66,10 @@ class Backbone:
         self.until("every account is open", lambda: self.number("SELECT count(*) FROM billing.accounts") >= TENANTS)
         self.halted = self.atrium.halted()
         self.halted.__enter__()
+        # Who would read what PostgreSQL says has been halted, and once its pipe is full every backend that has something
+        # to say stands still.
+        self.sql("ALTER SYSTEM SET log_min_messages = 'panic'")
+        self.sql("SELECT pg_reload_conf()")
         # The replica would only write everything once more.
         for postmaster in self.atrium.postmasters[1:]:
             os.kill(postmaster, signal.SIGINT)
@@ -142,6 +146,9 @@ class Backbone:
         return float(output.stdout)
 
     def broker(self):
+        """A new one, of which nothing is in the contexts' books: they would take it for one that has lost its data."""
+        for context in ("identity", "orders", "billing", "metering"):
+            self.sql(f"DELETE FROM {context}.consumed")
         return Broker(self.atrium.folder / "kafka")
 
     def serve(self, broker, roles, contexts):
@@ -186,7 +193,8 @@ class Serve:
             "ATRIUM_KAFKA_BOOTSTRAP_SERVERS": broker.servers, "ATRIUM_KAFKA_TOPIC_PARTITIONS": str(PARTITIONS),
             "ATRIUM_OPERATOR_KEY": secrets["operatorKey"], "ATRIUM_SECRET": secrets["secret"],
             "ATRIUM_PORT": str(self.port), "ATRIUM_ROLES": roles, "ATRIUM_CONTEXTS": contexts,
-            "ATRIUM_CANARY_INTERVAL": "0", "ATRIUM_LOG_LEVEL": "warning",
+            # The embedded broker holds news back as long as it would hold a request without any.
+            "ATRIUM_KAFKA_FETCH_WAIT": "2", "ATRIUM_CANARY_INTERVAL": "0", "ATRIUM_LOG_LEVEL": "warning",
             "ATRIUM_SCHEMAS": str(bench.ROOT / "schemas")}
 
     def __enter__(self):

@@ -170,7 +170,7 @@ static int produce(const char *servers, const char *topic, const char *path) {
     set(settings, "enable.idempotence", "true");
     set(settings, "acks", "all");
     set(settings, "compression.type", "lz4");
-    set(settings, "linger.ms", "2");
+    set(settings, "linger.ms", "0.5");
     set(settings, "partitioner", "murmur2_random");
     set(settings, "socket.nagle.disable", "true");
     rd_kafka_conf_set_dr_msg_cb(settings, report);

@@ -7,8 +7,8 @@ package struct KafkaSettings: Sendable {
     /// How long a record may wait for the broker before it fails; without a limit it waits, and keeps its order, for as
     /// long as the broker is away.
     package var deliveryTimeout: Duration?
-    /// How long the producer collects records for one request.
-    package var linger: Duration = .milliseconds(2)
+    /// How long the producer collects records for one request: just so that what is handed over at once goes together.
+    package var linger: Duration = .microseconds(500)
     /// How many requests of the producer a broker has at a time. More than one is safe with a broker that checks their
     /// sequence, as Kafka does; the embedded one does not, and may keep records out of order, or lose some, after an error.
     package var requestsInFlight = 5
@@ -48,7 +48,7 @@ extension KafkaSettings {
             "enable.idempotence": "true",
             "acks": "all",
             "compression.type": "lz4",
-            "linger.ms": linger.milliseconds,
+            "linger.ms": String(linger / .milliseconds(1)),
             "max.in.flight.requests.per.connection": String(requestsInFlight),
             "message.timeout.ms": deliveryTimeout?.milliseconds ?? "0",
             "message.max.bytes": String(largestRecord),

@@ -75,7 +75,8 @@ package struct OutboxUpkeep: Service {
         let role = CrossTenantRole.worker(schema)
         let made = try await dataPlane.crossTenant(
             in: database, as: role, reason: .routine("make partitions of the outbox"), logger: logger,
-            flight: ["SELECT \(unsafeSQL: schema).extend_outbox(\(Int32(Self.daysAhead)))"])[0][0].decode(Int32.self)
+            flight: [Statement("SELECT \(unsafeSQL: schema).extend_outbox(\(Int32(Self.daysAhead)))")])[0][0].decode(
+                Int32.self)
         if made > 0 {
             logger.debug("partitions made", metadata: ["context": "\(schema)", "partitions": "\(made)"])
         }
@@ -85,7 +86,8 @@ package struct OutboxUpkeep: Service {
             let rows = try await dataPlane.crossTenant(
                 in: database, as: role, reason: .routine("drop partitions of the outbox"), logger: logger,
                 flight: [
-                    "SELECT \(unsafeSQL: schema).shorten_outbox(\(retention / .seconds(1)) * interval '1 second')"
+                    Statement(
+                        "SELECT \(unsafeSQL: schema).shorten_outbox(\(retention / .seconds(1)) * interval '1 second')")
                 ])[0]
             guard let partition = try rows[0].decode(String?.self) else { return dropped }
             logger.info(

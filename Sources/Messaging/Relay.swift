@@ -52,6 +52,10 @@ struct Relay: Sendable {
         var again = Backoff()
         /// Whether there may be more to read than the database was asked for.
         var expectsMore = false
+        /// When all of the outbox was looked at last.
+        var lookedAt: ContinuousClock.Instant?
+        /// Whether cursors have waited long enough for a look that they could be saved with.
+        var mustSave = false
         /// Whether shards are to be asked for, though the lease is fresh.
         var wantsShards = false
         /// Whether a page has to be read again.
@@ -95,8 +99,14 @@ struct Relay: Sendable {
                 if case .stopped = outcome { work.isStopped = true }
             case .time(let timer):
                 work.timers.remove(timer)
-                if timer != .renewal { work.expectsMore = true }
-                if timer == .again { work.isFailing = false }
+                switch timer {
+                case .renewal, .pace: break
+                case .saving: work.mustSave = true
+                case .settling: work.expectsMore = true
+                case .again:
+                    work.expectsMore = true
+                    work.isFailing = false
+                }
             }
         }
         return (reasons, answers)
@@ -129,10 +139,19 @@ struct Relay: Sendable {
         start(&work, &group)
         if work.journey == nil, !work.isFailing {
             if work.expectsMore {
-                work.books.expectMore()
-                work.expectsMore = false
+                if work.lookedAt.map({ $0.duration(to: .now) < configuration.pace }) ?? false {
+                    wait(for: .pace, &work, &group)
+                } else {
+                    work.books.expectMore()
+                    work.expectsMore = false
+                    work.lookedAt = .now
+                }
             }
-            if let round = round(work) { await depart(round, &work, &group) }
+            if let round = round(work) {
+                await depart(round, &work, &group)
+            } else if !work.books.unsaved().isEmpty {
+                wait(for: .saving, &work, &group)
+            }
         }
         if work.isStopped {
             wait(for: .again, &work, &group)
@@ -146,6 +165,8 @@ struct Relay: Sendable {
         let time: Duration
         switch timer {
         case .renewal: time = configuration.lease / 3
+        case .pace: time = configuration.pace
+        case .saving: time = configuration.saving
         case .settling: time = work.settling.next()
         case .again: time = work.again.next()
         }
@@ -182,14 +203,16 @@ struct Relay: Sendable {
         let renews =
             work.renewedAt.map { $0.duration(to: .now) > configuration.lease / 3 } ?? true || work.wantsShards
             || !giving.isEmpty
-        guard renews || work.books.isWorthATrip else { return nil }
+        let progress = work.books.unsaved()
+        guard renews || work.books.isWorthATrip || work.mustSave && !progress.isEmpty else { return nil }
         return Round(
-            progress: work.books.unsaved(), readings: work.books.readings(), renews: renews, giving: giving,
+            progress: progress, readings: work.books.readings(), renews: renews, giving: giving,
             samples: work.books.count > 0
                 && work.sampledAt.map { $0.duration(to: .now) > configuration.sampling } ?? true)
     }
 
     private func depart(_ round: Round, _ work: inout Work, _ group: inout DiscardingTaskGroup) async {
+        work.mustSave = false
         var journey = Journey(round: round, asked: .now)
         do {
             try load(&journey, work.books)

@@ -112,8 +112,7 @@ struct RelayBooks {
     /// with the broker, and goes with the others'.
     var isWorthATrip: Bool {
         let wanting = shards.values.filter(\.hasRoom)
-        if wanting.contains(where: { $0.sending == nil }) || wanting.count > shards.count / 2 { return true }
-        return !isSending && shards.values.contains { $0.done != nil }
+        return wanting.contains { $0.sending == nil } || wanting.count > shards.count / 2
     }
 
     /// What there is room for.

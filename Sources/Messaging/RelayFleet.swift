@@ -14,6 +14,10 @@ package struct RelayConfiguration: Sendable {
     /// How long to wait for a transaction that holds back events which have committed after it began: most end
     /// within milliseconds, and one that stays open must not be asked about all the time.
     var settling = Backoff(first: .milliseconds(2), limit: .milliseconds(250))
+    /// How soon after a look the next may follow: what is committed meanwhile is read together. Full pages don't wait.
+    var pace = Duration.milliseconds(3)
+    /// How long a cursor may wait for the next look to be saved with.
+    var saving = Duration.milliseconds(50)
     /// How often what waits is counted.
     var sampling = Duration.seconds(5)
     var limits = ShardLimits()

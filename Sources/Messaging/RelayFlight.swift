@@ -4,11 +4,14 @@ import Tenancy
 
 /// The statements of one round trip, and what their answers mean.
 struct RelayFlight {
-    private(set) var statements: [SQL] = []
+    private(set) var statements: [Statement] = []
 
     /// Answers the statement's place among the answers.
     @discardableResult
-    mutating func add(_ statement: SQL) -> Int {
+    mutating func add(_ statement: SQL) -> Int { add(Statement(statement)) }
+
+    @discardableResult
+    mutating func add(_ statement: Statement) -> Int {
         statements.append(statement)
         return statements.count - 1
     }
@@ -30,7 +33,7 @@ struct RelayFlight {
         let limits = configuration.limits
         let crowded = readings.filter { !$0.from.lanes.isEmpty }
         let turns = readings.filter { !$0.turns.isEmpty }
-        add(statements.byIndex)
+        for setting in statements.byIndex { add(setting) }
         // The horizon first: all that is before it is there for the statements that follow. The log's position last: what
         // they found has been written before it.
         return Finding(

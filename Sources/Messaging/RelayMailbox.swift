@@ -42,6 +42,10 @@ final class RelayMailbox: Sendable {
 enum RelayTimer: Hashable, Sendable {
     /// The lease is to be renewed.
     case renewal
+    /// An outbox that was just looked at may be looked at again.
+    case pace
+    /// Cursors are to be saved, though nothing is to be read.
+    case saving
     /// A transaction that holds events back may have ended.
     case settling
     /// Something failed and is to be tried again.

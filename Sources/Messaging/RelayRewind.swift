@@ -34,7 +34,7 @@ package struct RelayRewind: Sendable {
     package func oldestHeld(in database: DatabaseID) async throws -> Timestamp? {
         try await dataPlane.crossTenant(
             in: database, as: .worker(schema), reason: .once("look how far back the outbox goes"), logger: logger,
-            flight: [Self.oldest(schema)])[0][0].decode(Timestamp?.self)
+            flight: [Statement(Self.oldest(schema))])[0][0].decode(Timestamp?.self)
     }
 
     /// - Parameter hold: what keeps the relays still, which then lasts on; without one they begin at once.

@@ -103,7 +103,12 @@ struct RelayStatements: Sendable {
 
     /// Before a day's partition has been analyzed, the planner takes a shard for a handful of rows and would fetch and sort
     /// all of it for each page. Holds for the transaction.
-    var byIndex: SQL { "SET LOCAL enable_bitmapscan = off" }
+    var byIndex: [Statement] {
+        [
+            Statement("SET LOCAL enable_bitmapscan = off", isLocal: true),
+            Statement("SET LOCAL enable_seqscan = off", isLocal: true),
+        ]
+    }
 
     private static let horizon: SQL = "pg_snapshot_xmin(pg_current_snapshot())"
 

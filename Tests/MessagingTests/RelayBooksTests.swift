@@ -91,17 +91,4 @@ struct RelayBooksTests {
         books.sent(pages[0].shard, pages[0].epoch, .taken(refused: []))
         #expect(books.isWorthATrip, "five of eight can't")
     }
-
-    @Test("save the last of it when nothing more is with the broker")
-    func lastSave() throws {
-        var books = books(shards: 0..<2)
-        for reading in books.readings() { find(5, reading, &books, more: false) }
-        let pages = books.start()
-        books.sent(0, pages[0].epoch, .taken(refused: []))
-        #expect(!books.isWorthATrip)
-        books.sent(1, pages[1].epoch, .taken(refused: []))
-        #expect(books.isWorthATrip)
-        books.saved(books.unsaved(), kept: [0, 1])
-        #expect(!books.isWorthATrip)
-    }
 }

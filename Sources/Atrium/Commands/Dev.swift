@@ -82,6 +82,7 @@ struct Dev: AsyncParsableCommand {
         configuration.publicURL = "http://127.0.0.1:\(port)"
         configuration.topicPartitions = 4
         configuration.requestsInFlight = 1
+        configuration.fetchWait = .milliseconds(5)
         let server = Server(configuration: configuration, metrics: telemetry.metrics, logger: telemetry.logger)
         // For looking at what modules declare: it opens no connection.
         let modules = try Modules(

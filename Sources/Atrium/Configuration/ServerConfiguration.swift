@@ -26,6 +26,8 @@ struct ServerConfiguration: Sendable {
     var topicReplication = 1
     /// Of the producer, to each broker.
     var requestsInFlight = 5
+    /// How long a broker without news holds a consumer's request back.
+    var fetchWait = Duration.milliseconds(50)
     var operatorKey: String
     /// Signs cursors, and encrypts what a copy of the database must not give away; the same in every process.
     var secret: [UInt8]
@@ -85,6 +87,7 @@ extension ServerConfiguration {
         let partitions = settings.number("kafka.topic.partitions", default: 8, in: 1...1000)
         let replication = settings.number("kafka.topic.replication", default: 1, in: 1...15)
         let requestsInFlight = settings.number("kafka.requests.in.flight", default: 5, in: 1...5)
+        let fetchWait = settings.number("kafka.fetch.wait", default: 50, in: 1...10_000)
         let operatorKey = settings.secret("operator.key", minimum: 24)
         let secret = settings.secret("secret", minimum: 32)
         let contexts: Set<ContextName> = settings.names(
@@ -109,8 +112,7 @@ extension ServerConfiguration {
             ] + further,
             poolMaximum: poolMaximum, connections: connections, throughPooler: throughPooler, kafka: kafka,
             kafkaProperties: kafkaProperties, topicPartitions: partitions, topicReplication: replication,
-            requestsInFlight: requestsInFlight,
-            operatorKey: operatorKey,
+            requestsInFlight: requestsInFlight, fetchWait: .milliseconds(fetchWait), operatorKey: operatorKey,
             secret: Array(secret.utf8), contexts: contexts, roles: roles, schemas: schemas,
             canaryInterval: canaries == 0 ? nil : .seconds(canaries),
             outboxRetention: .seconds(outboxRetention * 86_400), log: log)

@@ -29,6 +29,7 @@ struct Server {
         kafka.clientID = "atrium"
         kafka.properties = configuration.kafkaProperties
         kafka.requestsInFlight = configuration.requestsInFlight
+        kafka.fetchWait = configuration.fetchWait
         // Consumers and producer close one after another: with the broker away, all of it has to fit in ten seconds.
         kafka.closeTimeout = .milliseconds(1500)
         let producer = try KafkaProducer(kafka, logger: logger)

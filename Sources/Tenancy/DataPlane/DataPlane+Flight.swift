@@ -9,7 +9,7 @@ extension DataPlane {
     /// - Parameter durability: `off` for what can be done again after a crash of the server.
     package func crossTenant(
         in id: DatabaseID, as role: CrossTenantRole, reason: CrossTenantReason, durability: Durability = .on,
-        actor: Actor = .operator, logger: Logger, flight statements: [SQL]
+        actor: Actor = .operator, logger: Logger, flight statements: [Statement]
     ) async throws -> [Rows] {
         logger.debug("cross-tenant access", metadata: ["role": "\(role.name)", "reason": "\(reason.text)"])
         let database = try fleet.database(id)
@@ -23,7 +23,7 @@ extension DataPlane {
                 let prologue = plan.prologue(signer, connection) + (entry.map { [$0.statement] } ?? [])
                 do {
                     let results = try await connection.flight(
-                        prologue + statements.map { Statement($0) } + [.commit], deadline: until)
+                        prologue + statements + [.commit], deadline: until)
                     return Array(results[prologue.count..<(prologue.count + statements.count)])
                 } catch {
                     if connection.isInTransaction {
