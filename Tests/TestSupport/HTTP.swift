@@ -70,11 +70,25 @@ package struct HTTP: Sendable {
         for (name, value) in self.headers.merging(headers, uniquingKeysWith: { _, own in own }) {
             request.setValue(value, forHTTPHeaderField: name)
         }
-        let (data, response) = try await session.data(for: request)
+        let (data, response) = try await answer(to: request)
         guard let response = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
         var fields: [String: String] = [:]
         for (name, value) in response.allHeaderFields { fields["\(name)".lowercased()] = "\(value)" }
         return HTTPReply(status: response.statusCode, headers: HTTPReply.Headers(fields), body: data)
+    }
+
+    /// Goes on when its task is cancelled, until it is answered or its time is over: `data(for:)` cancels while it holds a
+    /// lock of the task's that a completion at the same moment waits for, and both stand still for good.
+    private func answer(to request: URLRequest) async throws -> (Data, URLResponse) {
+        try await withCheckedThrowingContinuation { continuation in
+            session.dataTask(with: request) { data, response, error in
+                if let data, let response {
+                    continuation.resume(returning: (data, response))
+                } else {
+                    continuation.resume(throwing: error ?? URLError(.unknown))
+                }
+            }.resume()
+        }
     }
 }
 
