@@ -61,6 +61,7 @@ final class Armed: Sendable {
         do {
             return try Armed(text, log: environment["ATRIUM_FAILPOINT_LOG"])
         } catch {
+            // A test whose fault is misspelt must not run without it; this is in debug builds alone.
             fatalError("\(error)")
         }
     }()

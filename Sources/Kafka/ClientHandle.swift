@@ -15,7 +15,7 @@ final class ClientHandle: @unchecked Sendable {
         case reader
     }
 
-    /// Valid inside the closure it is lent to.
+    /// Valid inside the closure it is lent to. `@unchecked` for the same pointers.
     struct Lent: @unchecked Sendable {
         let client: OpaquePointer
         /// Delivery reports, rebalances, errors and log lines.

@@ -213,6 +213,8 @@ struct Relay: Sendable {
 
     private func depart(_ round: Round, _ work: inout Work, _ group: inout DiscardingTaskGroup) async {
         work.mustSave = false
+        // What is heard of meanwhile is asked for the next time.
+        if round.renews { work.wantsShards = false }
         var journey = Journey(round: round, asked: .now)
         do {
             try load(&journey, work.books)
@@ -271,7 +273,6 @@ struct Relay: Sendable {
         if let held = journey.held {
             try flight.held(held, in: answers, &work.books)
             work.renewedAt = journey.asked
-            work.wantsShards = false
             standing.set(work.books.epochs, until: journey.asked + configuration.lease)
             if !round.giving.isEmpty { await notices.send(statements.schema, in: database, because: .vacancy) }
         }

@@ -62,7 +62,7 @@ struct HTTPCanaryDoor: CanaryDoor {
             request.httpBody = Data(body.utf8)
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
-        let (data, response) = try await session.data(for: request)
+        let (data, response) = try await session.answer(to: request)
         let text = String(decoding: data, as: UTF8.self)
         return Answer(
             status: (response as? HTTPURLResponse)?.statusCode ?? 0,

@@ -95,7 +95,7 @@ struct DemoTenants: Sendable {
             request.httpBody = try JSONSerialization.data(withJSONObject: body)
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
-        let (data, response) = try await URLSession.shared.data(for: request)
+        let (data, response) = try await URLSession.shared.answer(to: request)
         return Answer(
             status: (response as? HTTPURLResponse)?.statusCode ?? 0,
             body: (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] ?? [:],

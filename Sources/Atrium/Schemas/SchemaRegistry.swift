@@ -98,7 +98,7 @@ struct SchemaRegistry: Sendable {
         request.setValue("application/vnd.schemaregistry.v1+json, application/json", forHTTPHeaderField: "Accept")
         if let authorization { request.setValue(authorization, forHTTPHeaderField: "Authorization") }
         do {
-            let (data, response) = try await session.data(for: request)
+            let (data, response) = try await session.answer(to: request)
             guard let response = response as? HTTPURLResponse else {
                 throw Refusal(description: "\(base) did not answer in HTTP")
             }

@@ -57,7 +57,8 @@ enum Argon2id {
         return true
     }()
 
-    /// What an empty password points to: the C functions take no null.
+    /// What an empty password points to: the C functions take no null. Unsafe because it is a pointer; it is written once,
+    /// before anybody sees it, and never freed.
     private nonisolated(unsafe) static let emptyText: UnsafePointer<CChar> = {
         let pointer = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
         pointer.initialize(to: 0)
