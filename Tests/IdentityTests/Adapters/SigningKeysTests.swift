@@ -55,6 +55,46 @@ struct SigningKeysTests {
         #expect(try await keys.verify(token) != nil)
     }
 
+    @Test("are waited for by everybody who comes while they are being loaded")
+    func firstUses() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let grant = sampleGrant(at: clock.now)
+        let token = try await ring(store, clock).sign(grant)
+        let begun = ring(store, clock)
+        let (entries, entered) = AsyncStream<Void>.makeStream()
+        let (exits, leave) = AsyncStream<Void>.makeStream()
+        store.gate.withLock {
+            $0 = {
+                entered.yield()
+                for await _ in exits {}
+            }
+        }
+        let grants = try await withThrowingTaskGroup(of: SessionGrant?.self) { group in
+            group.addTask { try await begun.verify(token) }
+            for await _ in entries { break }
+            // The first is at the store. Each of these comes as far as it can before the next line.
+            for _ in 0..<4 { group.addImmediateTask { try await begun.verify(token) } }
+            leave.finish()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(grants == Array(repeating: grant, count: 5))
+        #expect(store.loads.withLock { $0 } == 2)
+    }
+
+    @Test("that can't be loaded are looked for again at once")
+    func failure() async throws {
+        let store = StoreInMemory()
+        let clock = SettableClock()
+        let grant = sampleGrant(at: clock.now)
+        let token = try await ring(store, clock).sign(grant)
+        let begun = ring(store, clock)
+        store.failure.withLock { $0 = NoSigningKey() }
+        await #expect(throws: NoSigningKey.self) { try await begun.verify(token) }
+        store.failure.withLock { $0 = nil }
+        #expect(try await begun.verify(token) == grant)
+    }
+
     @Test("that another process made meanwhile are found")
     func newKeyOfAnother() async throws {
         let store = StoreInMemory()
@@ -130,9 +170,14 @@ struct SigningKeysTests {
 private final class StoreInMemory: SigningKeyStore {
     let keys = Mutex<[SigningKey]>([])
     let loads = Mutex(0)
+    /// What a look waits for.
+    let gate = Mutex<(@Sendable () async -> Void)?>(nil)
+    let failure = Mutex<NoSigningKey?>(nil)
 
     func load(at now: Timestamp) async throws -> [SigningKey] {
         loads.withLock { $0 += 1 }
+        await gate.withLock { $0 }?()
+        if let failure = failure.withLock({ $0 }) { throw failure }
         if !keys.withLock({ $0.contains { $0.signs(at: now) } }) {
             add(from: now, until: now.advanced(by: .seconds(86_400)))
         }

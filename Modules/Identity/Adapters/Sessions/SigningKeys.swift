@@ -28,7 +28,9 @@ final class SigningKeys<Store: SigningKeyStore>: SessionTokens {
     private struct State {
         var keys: [SigningKeyID: SigningKey] = [:]
         var loadedAt: Timestamp?
-        var lastSearchAt: Timestamp?
+        /// The look for a key not seen before that is under way.
+        var search: Task<Void, any Error>?
+        var searchedAt: Timestamp?
     }
 
     private let state = Mutex(State())
@@ -81,17 +83,25 @@ final class SigningKeys<Store: SigningKeyStore>: SessionTokens {
         }
     }
 
-    /// A key this process has not seen may be another's new one; invented ones cause one look a second at most.
+    /// A key this process has not seen may be another's new one, or it has just begun and has seen none.
     private func key(_ id: SigningKeyID, at now: Timestamp) async throws -> SigningKey? {
-        let (known, mayLook) = state.withLock { state in
-            if let key = state.keys[id] { return (Optional(key), false) }
-            if let last = state.lastSearchAt, now < last.advanced(by: .seconds(1)), last <= now { return (nil, false) }
-            state.lastSearchAt = now
-            return (nil, true)
+        if state.withLock({ $0.keys[id] }) == nil { try await search(at: now)?.value }
+        return state.withLock { $0.keys[id] }.flatMap { now < $0.verifiesUntil ? $0 : nil }
+    }
+
+    /// Whoever comes while a look is under way waits for what it finds; invented keys cause one a second at most.
+    private func search(at now: Timestamp) -> Task<Void, any Error>? {
+        state.withLock { state in
+            if let search = state.search { return search }
+            if let last = state.searchedAt, now < last.advanced(by: .seconds(1)), last <= now { return nil }
+            let search = Task {
+                defer { self.state.withLock { $0.search = nil } }
+                try await load(at: now)
+                self.state.withLock { $0.searchedAt = now }
+            }
+            state.search = search
+            return search
         }
-        if mayLook { try await load(at: now) }
-        let key = known ?? state.withLock { $0.keys[id] }
-        return key.flatMap { now < $0.verifiesUntil ? $0 : nil }
     }
 
     private func load(at now: Timestamp) async throws {
