@@ -46,7 +46,7 @@ package struct Inbox: Sendable {
         do {
             try await dataPlane.write(tenant, as: role) { transaction in
                 transaction.enqueue(row(of: event, subscription, mode))
-                try await subscription.react(event, transaction)
+                try await subscription.react([event], transaction)
                 if case .trial = mode {
                     _ = try await transaction.rowsWriting("SELECT true")
                     throw Undone()
@@ -64,6 +64,79 @@ package struct Inbox: Sendable {
         } catch let error as PostgresError where error.sqlState == "AT004" {
             throw KeyParked()
         }
+    }
+
+    /// An event that is taken in together with others of its tenant.
+    package struct Live: Sendable {
+        package let event: ReceivedEvent
+        package let key: [UInt8]
+
+        package init(event: ReceivedEvent, key: [UInt8]) {
+            self.event = event
+            self.key = key
+        }
+    }
+
+    /// Takes events of one tenant and of different keys in, in one transaction: all that are new and whose turn it is,
+    /// or none of them.
+    ///
+    /// - Returns: what became of each; nothing of one whose key is parked.
+    package func process(_ events: [Live], by subscription: Subscription) async throws -> [Outcome?] {
+        guard let first = events.first?.event else { return [] }
+        var logger = logger
+        logger[metadataKey: "reaction"] = "\(subscription.reaction)"
+        logger[metadataKey: "events"] = "\(events.count)"
+        let tenant = TenantContext(
+            tenantID: first.tenantID, actor: .reaction(subscription.reaction),
+            correlation: first.correlation.caused(by: first.id), logger: logger)
+        let outcomes = try await dataPlane.write(tenant, as: role) { transaction in
+            let outcomes = try await standing(of: events, subscription, transaction)
+            let new = zip(events, outcomes).filter { $1 == .processed }.map(\.0)
+            guard !new.isEmpty else { return outcomes }
+            transaction.enqueue(rows(of: new, subscription))
+            try await subscription.react(new.map(\.event), transaction)
+            try await Failpoint.reach("inbox.before-commit")
+            return outcomes
+        }
+        try await Failpoint.reach("inbox.after-commit")
+        return outcomes
+    }
+
+    /// What there is to do about each. A read: a reaction may read behind it.
+    private func standing(
+        of events: [Live], _ subscription: Subscription, _ transaction: TenantTransaction
+    ) async throws -> [Outcome?] {
+        let rows = try await transaction.rows(
+            """
+            SELECT k.is_known, p.is_parked
+            FROM unnest(\(events.map(\.event.factID)), \(events.map(\.key))) WITH ORDINALITY AS e (event_id, key, place)
+            LEFT JOIN LATERAL (
+                SELECT true AS is_known FROM \(unsafeSQL: schema).inbox i
+                WHERE i.tenant_id = \(transaction.tenant.tenantID) AND i.event_id = e.event_id
+                    AND i.reaction = \(subscription.reaction) LIMIT 1) AS k ON true
+            LEFT JOIN LATERAL (
+                SELECT true AS is_parked FROM \(unsafeSQL: schema).parked_keys p
+                WHERE p.tenant_id = \(transaction.tenant.tenantID) AND p.topic = \(subscription.topic)
+                    AND p.key = e.key LIMIT 1) AS p ON true
+            ORDER BY e.place
+            """)
+        return try rows.map { row in
+            let (isKnown, isParked) = try row.decode((Bool?, Bool?).self)
+            if isKnown != nil { return .duplicate }
+            return isParked == nil ? .processed : nil
+        }
+    }
+
+    /// As one of them would be written: a key that is parked by now undoes all.
+    private func rows(of events: [Live], _ subscription: Subscription) -> SQL {
+        let tenant = events[0].event.tenantID
+        return """
+            INSERT INTO \(unsafeSQL: schema).inbox (tenant_id, event_id, reaction)
+            SELECT \(tenant), e.event_id, platform.unless_parked(\(subscription.reaction), EXISTS (
+                SELECT FROM \(unsafeSQL: schema).parked_keys p
+                WHERE p.tenant_id = \(tenant) AND p.topic = \(subscription.topic) AND p.key = e.key))
+            FROM unnest(\(events.map(\.event.factID)), \(events.map(\.key))) AS e (event_id, key)
+            """
     }
 
     private func row(of event: ReceivedEvent, _ subscription: Subscription, _ mode: Mode) -> SQL {

@@ -5,7 +5,7 @@ import Synchronization
 final class IntakeQueue: Sendable {
     private struct Guarded {
         var schedule: IntakeSchedule
-        var idle: [UInt64: CheckedContinuation<KafkaMessage?, Never>] = [:]
+        var idle: [UInt64: CheckedContinuation<[KafkaMessage]?, Never>] = [:]
         var lastWorker: UInt64 = 0
         var isClosed = false
     }
@@ -14,8 +14,11 @@ final class IntakeQueue: Sendable {
     private let flow = Mutex(())
     private let consumer: KafkaConsumer
 
-    init(_ limits: IntakeSchedule.Limits, consumer: KafkaConsumer) {
-        guarded = Mutex(Guarded(schedule: IntakeSchedule(limits)))
+    init(
+        _ limits: IntakeSchedule.Limits, companions: @escaping @Sendable (KafkaMessage) -> Companions?,
+        consumer: KafkaConsumer
+    ) {
+        guarded = Mutex(Guarded(schedule: IntakeSchedule(limits, companions: companions)))
         self.consumer = consumer
     }
 
@@ -26,38 +29,43 @@ final class IntakeQueue: Sendable {
             (messages.map { ($0.source, guarded.schedule.add($0)) }, Self.wake(&guarded))
         }
         for (source, effect) in effects where effect.turnsFlow { turnFlow(of: source) }
-        for (worker, message) in wakings { worker.resume(returning: message) }
+        for (worker, work) in wakings { worker.resume(returning: work) }
     }
 
-    /// Waits for a message to work on; nil once the queue is closed.
-    func next() async -> KafkaMessage? {
+    /// Waits for messages to work on; nil once the queue is closed.
+    func next() async -> [KafkaMessage]? {
         let worker = guarded.withLock { guarded in
             guarded.lastWorker += 1
             return guarded.lastWorker
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let (isAnswered, message) = guarded.withLock { guarded -> (Bool, KafkaMessage?) in
+                let (isAnswered, work) = guarded.withLock { guarded -> (Bool, [KafkaMessage]?) in
                     guard !guarded.isClosed, !Task.isCancelled else { return (true, nil) }
-                    if let message = guarded.schedule.next() { return (true, message) }
+                    if let work = guarded.schedule.next() { return (true, work) }
                     guarded.idle[worker] = continuation
                     return (false, nil)
                 }
-                if isAnswered { continuation.resume(returning: message) }
+                if isAnswered { continuation.resume(returning: work) }
             }
         } onCancel: {
             guarded.withLock { $0.idle.removeValue(forKey: worker) }?.resume(returning: nil)
         }
     }
 
-    /// The position that may be stored now, where there is one.
-    func finish(_ message: KafkaMessage, isDone: Bool) -> MessagePosition? {
-        let (effect, wakings) = guarded.withLock { guarded in
-            (guarded.schedule.finish(message, isDone: isDone), Self.wake(&guarded))
+    /// Ends what `next` gave out; answers the positions that may be stored now.
+    func finish(_ work: [KafkaMessage], _ verdicts: [IntakeSchedule.Verdict]) -> [MessagePosition] {
+        let (effects, wakings) = guarded.withLock { guarded in
+            (guarded.schedule.finish(work, verdicts), Self.wake(&guarded))
         }
-        if effect.turnsFlow { turnFlow(of: message.source) }
-        for (worker, message) in wakings { worker.resume(returning: message) }
-        return effect.store
+        for (message, effect) in zip(work, effects) where effect.turnsFlow { turnFlow(of: message.source) }
+        for (worker, work) in wakings { worker.resume(returning: work) }
+        // The last of a partition says all.
+        var positions: [TopicPartition: MessagePosition] = [:]
+        for (message, effect) in zip(work, effects) {
+            if let position = effect.store { positions[message.source] = position }
+        }
+        return Array(positions.values)
     }
 
     /// Has the partition flow or not, as the schedule wants it by now: whoever comes last does what is right.
@@ -78,12 +86,14 @@ final class IntakeQueue: Sendable {
         for worker in idle.values { worker.resume(returning: nil) }
     }
 
-    /// Workers to be resumed outside the lock, each with its message.
-    private static func wake(_ guarded: inout Guarded) -> [(CheckedContinuation<KafkaMessage?, Never>, KafkaMessage)] {
-        var wakings: [(CheckedContinuation<KafkaMessage?, Never>, KafkaMessage)] = []
-        while let worker = guarded.idle.first, let message = guarded.schedule.next() {
+    /// Workers to be resumed outside the lock, each with its work.
+    private static func wake(
+        _ guarded: inout Guarded
+    ) -> [(CheckedContinuation<[KafkaMessage]?, Never>, [KafkaMessage])] {
+        var wakings: [(CheckedContinuation<[KafkaMessage]?, Never>, [KafkaMessage])] = []
+        while let worker = guarded.idle.first, let work = guarded.schedule.next() {
             guarded.idle[worker.key] = nil
-            wakings.append((worker.value, message))
+            wakings.append((worker.value, work))
         }
         return wakings
     }

@@ -1,15 +1,18 @@
 import Kafka
 
-/// Decides which message is worked on next: of each key one at a time and in order, of different keys many, and of one
-/// tenant never so many that there is no room for another's.
+/// Decides what is worked on next: of each key one message at a time and in order, of different keys many, and of one
+/// tenant never so many that there is no room for another's. What one tenant has waiting for the same reaction may go
+/// together, as one piece of work.
 ///
 /// Pure; `IntakeQueue` runs it. A message goes from `add` by `next` to `finish`.
 struct IntakeSchedule {
     struct Limits: Sendable {
-        /// Messages that are worked on at the same time.
+        /// Pieces of work at the same time.
         var concurrency = 12
         /// The share of them that one tenant may take.
         var ofOneTenant = 9
+        /// Messages in one piece of work.
+        var together = 50
         /// Messages of one partition that were read and are not below its watermark, before no more are read.
         var window = 2000
         /// The same in bytes of those that wait.
@@ -47,22 +50,36 @@ struct IntakeSchedule {
         func hasRoom(_ limits: Limits) -> Bool { mark.count <= limits.window / 2 && bytes <= limits.windowBytes / 2 }
     }
 
+    /// Who may be worked on together: of one tenant, and dealt with in the same way.
+    private struct Party: Hashable {
+        let tenant: Tenant
+        let companions: Companions?
+    }
+
     private let limits: Limits
+    private let companions: @Sendable (KafkaMessage) -> Companions?
     private var partitions: [TopicPartition: Partition] = [:]
     /// The messages of each key, the one that is worked on first.
     private var lanes: [Lane: Line<KafkaMessage>] = [:]
-    /// Lanes whose first message may begin, by tenant.
-    private var ready: [Tenant: Line<Lane>] = [:]
-    /// Tenants with lanes that are ready, in the order of their turns.
-    private var turns = Line<Tenant>()
+    /// Lanes whose first message is to be worked on alone, since it could not be together with others.
+    private var alone: Set<Lane> = []
+    /// Lanes whose first message may begin.
+    private var ready: [Party: Line<Lane>] = [:]
+    /// Those with lanes that are ready, in the order of their turns.
+    private var turns = Line<Party>()
     private var atWork: [Tenant: Int] = [:]
+    private var pieces = 0
+    /// Messages that are worked on.
     private(set) var inFlight = 0
 
     /// As the message says, which nobody has checked yet.
     private typealias Tenant = [UInt8]?
 
-    init(_ limits: Limits) {
+    /// - Parameter companions: what a message has in common with those that it may be worked on with; nothing where it
+    ///   is worked on alone.
+    init(_ limits: Limits, companions: @escaping @Sendable (KafkaMessage) -> Companions? = { _ in nil }) {
         self.limits = limits
+        self.companions = companions
     }
 
     /// Whether the partition is to be paused, and under which assignment that was decided.
@@ -93,9 +110,10 @@ struct IntakeSchedule {
     }
 
     private mutating func makeReady(_ lane: Lane, _ message: KafkaMessage) {
-        let tenant = Self.tenant(of: message)
-        if ready[tenant]?.isEmpty ?? true { turns.append(tenant) }
-        ready[tenant, default: Line()].append(lane)
+        let party = Party(
+            tenant: Self.tenant(of: message), companions: alone.contains(lane) ? nil : companions(message))
+        if ready[party]?.isEmpty ?? true { turns.append(party) }
+        ready[party, default: Line()].append(lane)
     }
 
     private static func tenant(of message: KafkaMessage) -> Tenant {
@@ -104,35 +122,63 @@ struct IntakeSchedule {
 
     // MARK: Going
 
-    /// The message whose turn it is, where there is room for one.
-    mutating func next() -> KafkaMessage? {
-        guard inFlight < limits.concurrency else { return nil }
+    /// The messages whose turn it is, where there is room for a piece of work.
+    mutating func next() -> [KafkaMessage]? {
+        guard pieces < limits.concurrency else { return nil }
         for _ in 0..<turns.count {
-            guard let tenant = turns.popFirst() else { return nil }
-            guard atWork[tenant, default: 0] < limits.ofOneTenant, let lane = ready[tenant]?.popFirst() else {
-                turns.append(tenant)
+            guard let party = turns.popFirst() else { return nil }
+            guard atWork[party.tenant, default: 0] < limits.ofOneTenant else {
+                turns.append(party)
                 continue
             }
-            if ready[tenant]?.isEmpty ?? true { ready[tenant] = nil } else { turns.append(tenant) }
-            atWork[tenant, default: 0] += 1
-            inFlight += 1
-            return lanes[lane]?.first
+            let most = party.companions == nil ? 1 : limits.together
+            var messages: [KafkaMessage] = []
+            while messages.count < most, let lane = ready[party]?.popFirst() {
+                if let message = lanes[lane]?.first { messages.append(message) }
+            }
+            if ready[party]?.isEmpty ?? true { ready[party] = nil } else { turns.append(party) }
+            guard !messages.isEmpty else { continue }
+            atWork[party.tenant, default: 0] += 1
+            pieces += 1
+            inFlight += messages.count
+            return messages
         }
         return nil
     }
 
-    /// - Parameter isDone: whether the message is dealt with; if not, the partition's mark never passes it.
-    mutating func finish(_ message: KafkaMessage, isDone: Bool) -> Effect {
-        let tenant = Self.tenant(of: message)
-        inFlight -= 1
+    /// What became of a message.
+    enum Verdict: Sendable {
+        case done
+        /// The partition's mark never passes it.
+        case undone
+        /// It has to be worked on once more, and alone.
+        case alone
+    }
+
+    /// Ends a piece of work as `next` gave it out; answers an effect for each message.
+    mutating func finish(_ work: [KafkaMessage], _ verdicts: [Verdict]) -> [Effect] {
+        guard let first = work.first else { return [] }
+        let tenant = Self.tenant(of: first)
+        pieces -= 1
+        inFlight -= work.count
         atWork[tenant] = atWork[tenant].flatMap { $0 > 1 ? $0 - 1 : nil }
+        return zip(work, verdicts).map { finish($0, $1) }
+    }
+
+    private mutating func finish(_ message: KafkaMessage, _ verdict: Verdict) -> Effect {
         let lane = Lane(message)
+        guard verdict != .alone else {
+            alone.insert(lane)
+            makeReady(lane, message)
+            return Effect()
+        }
+        alone.remove(lane)
         _ = lanes[lane]?.popFirst()
         if let following = lanes[lane]?.first { makeReady(lane, following) } else { lanes[lane] = nil }
         let source = message.source
         guard partitions[source]?.epoch == message.position.epoch else { return Effect() }
         partitions[source]?.bytes -= message.value?.count ?? 0
-        guard isDone else { return Effect() }
+        guard verdict == .done else { return Effect() }
         var effect = Effect(store: partitions[source]?.mark.finish(message.offset))
         if let partition = partitions[source], partition.isPaused, partition.hasRoom(limits) {
             partitions[source]?.isPaused = false
@@ -140,6 +186,13 @@ struct IntakeSchedule {
         }
         return effect
     }
+}
+
+/// What messages have in common that may be worked on together.
+enum Companions: Hashable, Sendable {
+    /// Nobody here reacts to them.
+    case passingBy
+    case reaction(String)
 }
 
 /// First in, first out.

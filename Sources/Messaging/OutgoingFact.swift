@@ -5,13 +5,16 @@ package import Tenancy
 /// One fact in every version that it is published in, newest first: a reader takes the first one that it knows.
 package struct OutgoingFact: Sendable {
     package let events: [OutgoingEvent]
+    /// What set it off, where that is not the same for all of the transaction.
+    let correlation: Correlation?
 
     /// The versions know one another by their types, and are one fact by the identifier of the oldest: whoever has
     /// dealt with that before there was another version knows the fact again.
     package init(
         _ event: any IntegrationEvent, aggregateID: UUID, aggregateVersion: Int64, at occurredAt: Timestamp,
-        identifiers: IdentifierSource
+        identifiers: IdentifierSource, correlation: Correlation? = nil
     ) throws {
+        self.correlation = correlation
         let versions = event.inPublishedVersions.map { (event: $0, id: identifiers.next(EventID.self)) }
         events = try versions.map { version in
             let others = versions.filter { $0.id != version.id }.map { type(of: $0.event).type }
@@ -24,9 +27,17 @@ package struct OutgoingFact: Sendable {
 }
 
 extension Outbox {
-    /// Adds every version of a fact to the transaction.
-    package func enqueue(_ fact: OutgoingFact, in transaction: TenantTransaction) throws {
-        for event in fact.events { try enqueue(event, in: transaction) }
+    /// Adds every version of facts to the transaction.
+    package func enqueue(_ facts: [OutgoingFact], in transaction: TenantTransaction) throws {
+        let events = facts.flatMap { fact in
+            fact.events.map { ($0, fact.correlation ?? transaction.tenant.correlation) }
+        }
+        // An array of arrays has no place in an array of columns; few events have extensions.
+        if events.count > 1, events.allSatisfy({ $0.0.extensionList == nil }) {
+            try enqueue(together: events, in: transaction)
+        } else {
+            for (event, correlation) in events { try enqueue(event, because: correlation, in: transaction) }
+        }
     }
 }
 

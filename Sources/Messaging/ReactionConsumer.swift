@@ -28,8 +28,10 @@ package struct ReactionConsumer: Service {
         /// How long the registry is given to hear of an event's tenant.
         package var unknownTenantPatience = Duration.seconds(20)
         package var batch = 500
-        /// Events that are worked on at the same time; each holds a connection while its transaction runs.
+        /// Pieces of work at the same time; each holds a connection while its transaction runs.
         package var concurrency = 12
+        /// Events of one tenant in one transaction, for reactions that take several.
+        package var together = 50
         /// How many messages of one partition are read ahead of its oldest unfinished one.
         package var window = 2000
         /// How often offsets are committed and written down.
@@ -65,8 +67,9 @@ package struct ReactionConsumer: Service {
         let concurrency = max(1, configuration.concurrency)
         queue = IntakeQueue(
             IntakeSchedule.Limits(
-                concurrency: concurrency, ofOneTenant: max(1, concurrency * 3 / 4), window: configuration.window),
-            consumer: consumer)
+                concurrency: concurrency, ofOneTenant: max(1, concurrency * 3 / 4),
+                together: max(1, configuration.together), window: configuration.window),
+            companions: { table.companions(of: $0) }, consumer: consumer)
         meters = ConsumerMeters(context: role.schema)
         streams = StreamWatch(
             gaps: StreamGaps(schema: role.schema, dataPlane: dataPlane, logger: logger), consumer: consumer,
@@ -121,16 +124,17 @@ package struct ReactionConsumer: Service {
     }
 
     private func work() async {
-        while let message = await queue.next() {
+        while let work = await queue.next() {
             // One whose partition has gone meanwhile is somebody else's now.
-            let isDone = consumer.owns(message) ? await intake.settle(message) : false
-            guard let position = queue.finish(message, isDone: isDone) else { continue }
-            do {
-                try await Failpoint.reach("consumer.before-store")
-                if consumer.store(position) { streams.stored(position) }
-                try await Failpoint.reach("consumer.after-store")
-            } catch {
-                logger.warning("an offset was not stored", metadata: ["error": "\(error)"])
+            let verdicts = await intake.settle(work) { consumer.owns($0) }
+            for position in queue.finish(work, verdicts) {
+                do {
+                    try await Failpoint.reach("consumer.before-store")
+                    if consumer.store(position) { streams.stored(position) }
+                    try await Failpoint.reach("consumer.after-store")
+                } catch {
+                    logger.warning("an offset was not stored", metadata: ["error": "\(error)"])
+                }
             }
         }
     }

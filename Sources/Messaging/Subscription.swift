@@ -1,3 +1,4 @@
+import Kafka
 package import Kernel
 package import Tenancy
 
@@ -7,6 +8,8 @@ package struct IncomingEvent<Payload: IntegrationEvent>: Sendable {
     package let id: EventID
     package let time: Timestamp
     package let payload: Payload
+    /// What its consequences are published under.
+    package let correlation: Correlation
 }
 
 /// One fact of another context, and what it sets off in this one.
@@ -24,7 +27,9 @@ package struct Subscription: Sendable {
     package let fact: String
     /// The versions of the fact that can be read as what the reaction is written for.
     package let versions: Set<Int>
-    let react: @Sendable (ReceivedEvent, TenantTransaction) async throws -> Void
+    /// Whether the reaction takes several events in one transaction.
+    let takesSeveral: Bool
+    let react: @Sendable ([ReceivedEvent], TenantTransaction) async throws -> Void
 
     /// The reaction runs inside the inbox's transaction: once for each event, however often the event arrives.
     ///
@@ -34,15 +39,44 @@ package struct Subscription: Sendable {
         _ type: Payload.Type, named reaction: String,
         _ react: @escaping @Sendable (IncomingEvent<Payload>, TenantTransaction) async throws -> Void
     ) -> Subscription {
+        Subscription(type, named: reaction, takesSeveral: false) { events, transaction in
+            for event in events { try await react(event, transaction) }
+        }
+    }
+
+    /// The same for a reaction that takes what is there together: one event or several, of one tenant and of different
+    /// keys, all in one transaction. Where that fails, each comes again alone.
+    ///
+    /// It reads what it decides on before it writes, as for one event, and gives each event that it publishes the
+    /// correlation of the one that caused it.
+    package static func onSeveral<Payload: IntegrationEvent>(
+        _ type: Payload.Type, named reaction: String,
+        _ react: @escaping @Sendable ([IncomingEvent<Payload>], TenantTransaction) async throws -> Void
+    ) -> Subscription {
+        Subscription(type, named: reaction, takesSeveral: true, react)
+    }
+
+    private init<Payload: IntegrationEvent>(
+        _ type: Payload.Type, named reaction: String, takesSeveral: Bool,
+        _ react: @escaping @Sendable ([IncomingEvent<Payload>], TenantTransaction) async throws -> Void
+    ) {
         let context = Payload.type.prefix { $0 != "." }
         let types = VersionedPayload<Payload>.types
-        return Subscription(
-            reaction: reaction, eventType: Payload.type, types: types, topic: Payload.topic,
-            source: eventSource(of: String(context)), fact: FactType(Payload.type)?.fact ?? Payload.type,
-            versions: Set(types.compactMap { FactType($0)?.version })
-        ) { event, transaction in
-            let payload = try VersionedPayload<Payload>.read(event)
-            try await react(IncomingEvent(id: event.factID, time: event.time, payload: payload), transaction)
+        self.reaction = reaction
+        eventType = Payload.type
+        self.types = types
+        topic = Payload.topic
+        source = eventSource(of: String(context))
+        fact = FactType(Payload.type)?.fact ?? Payload.type
+        versions = Set(types.compactMap { FactType($0)?.version })
+        self.takesSeveral = takesSeveral
+        self.react = { events, transaction in
+            let incoming = try events.map { event in
+                IncomingEvent(
+                    id: event.factID, time: event.time, payload: try VersionedPayload<Payload>.read(event),
+                    correlation: event.correlation.caused(by: event.id))
+            }
+            try await react(incoming, transaction)
         }
     }
 
@@ -81,6 +115,16 @@ struct SubscriptionTable: Sendable {
     /// Those to the fact that an event of this type tells, whatever its version; in the order they were declared.
     func to(_ type: String) -> [Subscription] {
         byFact[FactType(type)?.fact ?? type] ?? []
+    }
+
+    /// What a message has in common with those that it may be taken in with, as far as its headers say.
+    func companions(of message: KafkaMessage) -> Companions? {
+        guard let bytes = message.headers.first(where: { $0.name == CloudEventHeader.type })?.value,
+            let type = String(validating: bytes, as: UTF8.self)
+        else { return nil }
+        let concerned = to(type)
+        guard let first = concerned.first else { return .passingBy }
+        return first.takesSeveral && concerned.count == 1 && message.key != nil ? .reaction(first.reaction) : nil
     }
 
     /// What each reaction to the fact does about it, where one reaction may be written for several versions.

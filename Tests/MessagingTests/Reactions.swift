@@ -23,6 +23,21 @@ enum Reactions {
         }
     }
 
+    /// The same of a reaction that takes several.
+    static func several(
+        _ body: @escaping @Sendable ([ThingHappenedV1]) async throws -> Void = { _ in }
+    ) -> Subscription {
+        .onSeveral(ThingHappenedV1.self, named: "CountThings") { events, transaction in
+            try await body(events.map(\.payload))
+            for event in events {
+                transaction.enqueue(
+                    CommandReceipt(
+                        key: "\(event.payload.number)-\(UUID())", fingerprint: [], status: 200, headers: [], body: []),
+                    in: "billing")
+            }
+        }
+    }
+
     static func effects(_ backbone: Backbone) async throws -> Int {
         Int(try await backbone.plane.asSuperuser("SELECT count(*) FROM billing.receipts")[0].decode(Int64.self))
     }

@@ -56,10 +56,11 @@ struct SideBySideTests {
     private static func publish(_ backbone: Backbone, _ tenant: TenantContext, _ key: UUID = UUID()) async throws {
         try await backbone.plane.dataPlane.write(tenant, as: Backbone.orders) { transaction in
             try backbone.outbox.enqueue(
-                OutgoingFact(
-                    ThingNamedV3(tenantId: tenant.tenantID, names: ["Ada", "Byron"]), aggregateID: key,
-                    aggregateVersion: 7, at: WallClock.system.now(), identifiers: .system),
-                in: transaction)
+                [
+                    OutgoingFact(
+                        ThingNamedV3(tenantId: tenant.tenantID, names: ["Ada", "Byron"]), aggregateID: key,
+                        aggregateVersion: 7, at: WallClock.system.now(), identifiers: .system)
+                ], in: transaction)
         }
     }
 

@@ -77,11 +77,10 @@ struct IntakeScheduleTests {
         for (offset, key) in ["x", "y", "x", "z"].enumerated() {
             _ = schedule.add(Self.message(Int64(offset), key: key))
         }
-        let begun = [schedule.next(), schedule.next(), schedule.next(), schedule.next()].compactMap { $0?.offset }
-        #expect(begun == [0, 1, 3])
-        #expect(schedule.finish(Self.message(1, key: "y"), isDone: true).store == nil)
-        #expect(schedule.finish(Self.message(0, key: "x"), isDone: true).store?.offset == 1)
-        #expect(schedule.next()?.offset == 2)
+        #expect((0..<4).map { _ in schedule.next()?.map(\.offset) } == [[0], [1], [3], nil])
+        #expect(schedule.finish(Self.message(1, key: "y")).store == nil)
+        #expect(schedule.finish(Self.message(0, key: "x")).store?.offset == 1)
+        #expect(schedule.next()?.map(\.offset) == [2])
     }
 
     @Test("leaves room for other tenants, however much one has")
@@ -89,10 +88,46 @@ struct IntakeScheduleTests {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 4, ofOneTenant: 3, window: 1000))
         for offset in 0..<100 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
         _ = schedule.add(Self.message(100, key: "other", tenant: "quiet"))
-        let begun = (0..<4).compactMap { _ in schedule.next() }
+        let begun = (0..<4).compactMap { _ in schedule.next()?.first }
         #expect(begun.count == 4)
         #expect(begun.count { $0.key == Array("other".utf8) } == 1)
         #expect(schedule.next() == nil)
+    }
+
+    @Test("takes together what one tenant has waiting for the same reaction, each key once and no more than allowed")
+    func together() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 9, ofOneTenant: 9, together: 3, window: 1000))
+        {
+            $0.key?.first == UInt8(ascii: "k") ? .reaction("r") : nil
+        }
+        let keys = ["k1", "k2", "x1", "k1", "k3", "k4", "x2"]
+        for (offset, key) in keys.enumerated() { _ = schedule.add(Self.message(Int64(offset), key: key)) }
+        _ = schedule.add(Self.message(7, key: "k5", tenant: "b"))
+        let work = (0..<6).compactMap { _ in schedule.next() }
+        #expect(work.map { $0.map(\.offset) } == [[0, 1, 4], [2], [7], [5], [6]])
+        #expect(schedule.inFlight == 7)
+        // The following message of a key that went together comes when all have ended.
+        #expect(schedule.finish(work[0], [.done, .done, .done]).map(\.store?.offset) == [0, 1, nil])
+        #expect(schedule.next()?.map(\.offset) == [3])
+    }
+
+    @Test(
+        "takes alone what could not be taken together, before the others of its key, and passes it no more than others")
+    func alone() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits()) { _ in .reaction("r") }
+        for (offset, key) in ["x", "y", "z", "x"].enumerated() {
+            _ = schedule.add(Self.message(Int64(offset), key: key))
+        }
+        let work = schedule.next() ?? []
+        #expect(work.map(\.offset) == [0, 1, 2])
+        #expect(schedule.finish(work, [.alone, .done, .alone]).allSatisfy { $0.store == nil })
+        #expect(schedule.inFlight == 0)
+        let rest = [schedule.next(), schedule.next()]
+        #expect(rest.map { $0?.map(\.offset) } == [[0], [2]])
+        #expect(schedule.finish(rest[0] ?? [], [.done])[0].store?.offset == 1)
+        // Only that message was to be alone, not what follows it in its key.
+        _ = schedule.add(Self.message(4, key: "y"))
+        #expect(schedule.next()?.map(\.offset) == [3, 4])
     }
 
     @Test("gives tenants turns: the second of one comes after the first of another")
@@ -100,7 +135,7 @@ struct IntakeScheduleTests {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 3, ofOneTenant: 3, window: 1000))
         for offset in 0..<50 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
         _ = schedule.add(Self.message(50, key: "other", tenant: "quiet"))
-        #expect([schedule.next()?.offset, schedule.next()?.offset] == [0, 50])
+        #expect([schedule.next()?.map(\.offset), schedule.next()?.map(\.offset)] == [[0], [50]])
     }
 
     @Test("pauses a partition whose window is full, and lets it go on at half of that")
@@ -115,9 +150,9 @@ struct IntakeScheduleTests {
         while schedule.next() != nil {}
         // The oldest holds the mark back, so nothing is gained by the others.
         for offset in 1..<9 {
-            #expect(!schedule.finish(Self.message(Int64(offset), key: "k\(offset)"), isDone: true).turnsFlow)
+            #expect(!schedule.finish(Self.message(Int64(offset), key: "k\(offset)")).turnsFlow)
         }
-        #expect(schedule.finish(Self.message(0, key: "k0"), isDone: true).turnsFlow)
+        #expect(schedule.finish(Self.message(0, key: "k0")).turnsFlow)
         #expect(schedule.flow(of: source)?.isPaused == false)
     }
 
@@ -127,12 +162,18 @@ struct IntakeScheduleTests {
         _ = schedule.add(Self.message(0, key: "x"))
         _ = schedule.add(Self.message(1, key: "y"))
         _ = (schedule.next(), schedule.next())
-        #expect(schedule.finish(Self.message(0, key: "x"), isDone: false).store == nil)
-        #expect(schedule.finish(Self.message(1, key: "y"), isDone: true).store == nil)
+        #expect(schedule.finish(Self.message(0, key: "x"), .undone).store == nil)
+        #expect(schedule.finish(Self.message(1, key: "y")).store == nil)
         // The partition has come back, and its messages again.
         _ = schedule.add(Self.message(0, key: "x", epoch: 2))
-        #expect(schedule.next()?.position.epoch == 2)
-        #expect(schedule.finish(Self.message(0, key: "x", epoch: 2), isDone: true).store?.offset == 0)
+        #expect(schedule.next()?.first?.position.epoch == 2)
+        #expect(schedule.finish(Self.message(0, key: "x", epoch: 2)).store?.offset == 0)
+    }
+}
+
+extension IntakeSchedule {
+    fileprivate mutating func finish(_ message: KafkaMessage, _ verdict: Verdict = .done) -> Effect {
+        finish([message], [verdict])[0]
     }
 }
 

@@ -25,14 +25,16 @@ package struct BillingModule: Sendable {
                 try await OpenAccountOnTenantRegistered(accounts: PostgresAccountRepository(transaction: transaction))
                     .react(to: event.payload)
             },
-            .on(OrderFulfilledV1.self, named: "billing.issue-invoice") { event, transaction in
+            .onSeveral(OrderFulfilledV1.self, named: "billing.issue-invoice") { events, transaction in
+                let causes = events.map { ($0.payload.orderId, $0.correlation) }
                 let reaction = IssueInvoiceOnOrderFulfilled(
                     invoices: PostgresInvoiceRepository(
-                        transaction: transaction, outbox: outbox, identifiers: identifiers),
+                        transaction: transaction, outbox: outbox, identifiers: identifiers,
+                        causes: Dictionary(causes) { first, _ in first }),
                     accounts: PostgresAccountRepository(transaction: transaction), identifiers: identifiers,
                     clock: clock)
                 do {
-                    try await reaction.react(to: event.payload)
+                    try await reaction.react(to: events.map(\.payload))
                 } catch let error as BillingError {
                     // What the event says will not come right by trying again.
                     throw Rejection("\(error)")

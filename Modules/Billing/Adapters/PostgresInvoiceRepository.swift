@@ -12,41 +12,52 @@ struct PostgresInvoiceRepository: InvoiceRepository {
     let transaction: TenantTransaction
     let outbox: Outbox
     let identifiers: IdentifierSource
+    /// What set the invoicing of orders off, where that is not the same for all of the transaction.
+    var causes: [OrderID: Correlation] = [:]
 
     private var tenantID: TenantID { transaction.tenant.tenantID }
 
-    func nextNumber(in series: InvoiceSeries, for order: OrderID) async throws -> InvoiceNumber {
+    func nextNumbers(in series: InvoiceSeries, for orders: [OrderID]) async throws -> [InvoiceNumber] {
+        let count = Int64(orders.count)
         let rows = try await transaction.rowsWriting(
             """
             INSERT INTO billing.invoice_counters AS counter (tenant_id, series, last)
-            SELECT \(tenantID), \(series.prefix), 1
-            WHERE NOT EXISTS (SELECT FROM billing.invoices WHERE tenant_id = \(tenantID) AND order_id = \(order))
-            ON CONFLICT (tenant_id, series) DO UPDATE SET last = counter.last + 1
+            SELECT \(tenantID), \(series.prefix), \(count)
+            WHERE NOT EXISTS (
+                SELECT FROM billing.invoices WHERE tenant_id = \(tenantID) AND order_id = ANY (\(orders)))
+            ON CONFLICT (tenant_id, series) DO UPDATE SET last = counter.last + \(count)
             RETURNING last
             """)
-        guard let row = rows.first else { throw BillingError.alreadyInvoiced(order) }
-        return InvoiceNumber(series: series, sequence: try row.decode(Int64.self))
+        guard let row = rows.first else { throw BillingError.alreadyInvoiced(among: orders) }
+        let last = try row.decode(Int64.self)
+        return (0..<count).map { InvoiceNumber(series: series, sequence: last - count + 1 + $0) }
     }
 
-    func insert(_ invoice: Invoice) async throws {
+    func insert(_ invoices: [Invoice]) async throws {
         transaction.enqueue(
             """
             INSERT INTO billing.invoices (tenant_id, id, series, sequence, account_id, order_id, customer_id, currency, \
             total_minor, state, issued_at, version)
-            VALUES (\(tenantID), \(invoice.id), \(invoice.number.series.prefix), \(invoice.number.sequence), \
-            \(invoice.accountID), \(invoice.orderID), \(invoice.customerID), \(invoice.currency.code), \
-            \(invoice.total.minorUnits), \(invoice.state.rawValue), \(invoice.issuedAt), \(invoice.version))
+            SELECT \(tenantID), id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version
+            FROM unnest(\(invoices.map(\.id)), \(invoices.map(\.number.series.prefix)), \
+            \(invoices.map(\.number.sequence)), \(invoices.map(\.accountID)), \(invoices.map(\.orderID)), \
+            \(invoices.map(\.customerID)), \(invoices.map(\.currency.code)), \(invoices.map(\.total.minorUnits)), \
+            \(invoices.map(\.state.rawValue)), \(invoices.map(\.issuedAt)), \(invoices.map(\.version))) \
+            AS invoice (id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version)
             """)
+        let lines = invoices.flatMap { invoice in
+            invoice.lines.enumerated().map { (invoice: invoice.id, number: Int32($0 + 1), line: $1) }
+        }
         transaction.enqueue(
             """
             INSERT INTO billing.invoice_lines (tenant_id, invoice_id, number, sku, quantity, unit_price_minor, \
             amount_minor)
-            SELECT \(tenantID), \(invoice.id), number, sku, quantity, price, amount
-            FROM unnest(\(invoice.lines.map(\.sku)), \(invoice.lines.map(\.quantity)), \
-            \(invoice.lines.map(\.unitPrice.minorUnits)), \(invoice.lines.map(\.amount.minorUnits))) \
-            WITH ORDINALITY AS line (sku, quantity, price, amount, number)
+            SELECT \(tenantID), invoice, number, sku, quantity, price, amount
+            FROM unnest(\(lines.map(\.invoice)), \(lines.map(\.number)), \(lines.map(\.line.sku)), \
+            \(lines.map(\.line.quantity)), \(lines.map(\.line.unitPrice.minorUnits)), \
+            \(lines.map(\.line.amount.minorUnits))) AS line (invoice, number, sku, quantity, price, amount)
             """)
-        try enqueueEvents(of: invoice)
+        try enqueueEvents(of: invoices)
     }
 
     func update(
@@ -63,17 +74,19 @@ struct PostgresInvoiceRepository: InvoiceRepository {
             void_reason = \(invoice.voiding?.reason), version = \(invoice.version)
             WHERE tenant_id = \(tenantID) AND id = \(id) AND version = \(expected)
             """)
-        try enqueueEvents(of: invoice)
+        try enqueueEvents(of: [invoice])
         return invoice
     }
 
-    private func enqueueEvents(of invoice: Invoice) throws {
-        for event in invoice.recordedEvents {
-            try outbox.enqueue(
-                OutgoingFact(
+    private func enqueueEvents(of invoices: [Invoice]) throws {
+        let facts = try invoices.flatMap { invoice in
+            try invoice.recordedEvents.map { event in
+                try OutgoingFact(
                     invoice.publication(of: event, tenantID: tenantID), aggregateID: invoice.id.uuid,
-                    aggregateVersion: event.version, at: event.at, identifiers: identifiers),
-                in: transaction)
+                    aggregateVersion: event.version, at: event.at, identifiers: identifiers,
+                    correlation: causes[invoice.orderID])
+            }
         }
+        try outbox.enqueue(facts, in: transaction)
     }
 }

@@ -29,12 +29,15 @@ package struct MeteringModule: Sendable {
                     identifiers: identifiers
                 ).react(to: event.payload)
             },
-            .on(OrderPlacedV2.self, named: "metering.record-order") { event, transaction in
+            .onSeveral(OrderPlacedV2.self, named: "metering.record-order") { events, transaction in
+                let orders = events.map { PlacedOrder($0.payload, id: $0.id) }
+                let causes = zip(orders, events).map { ($0.usage.identity, $1.correlation) }
                 try await RecordUsageOnOrderPlaced(
                     repository: PostgresUsageRepository(
-                        transaction: transaction, outbox: outbox, identifiers: identifiers),
+                        transaction: transaction, outbox: outbox, identifiers: identifiers,
+                        causes: Dictionary(causes) { first, _ in first }),
                     identifiers: identifiers, clock: clock
-                ).react(to: event.payload, id: event.id)
+                ).react(to: orders)
             },
         ]
     }

@@ -15,6 +15,8 @@ struct PostgresUsageRepository: UsageRepository {
     let transaction: TenantTransaction
     let outbox: Outbox
     let identifiers: IdentifierSource
+    /// What set usage off, where that is not the same for all of the transaction.
+    var causes: [UsageIdentity: Correlation] = [:]
 
     private var tenantID: TenantID { transaction.tenant.tenantID }
 
@@ -97,13 +99,13 @@ struct PostgresUsageRepository: UsageRepository {
                 WHERE tenant_id = \(tenantID) AND id = \(meter.id) AND recorded < \(meter.recorded)
                 """)
         }
-        for event in recording.recorded {
-            try outbox.enqueue(
-                OutgoingFact(
-                    event.publication(tenantID: tenantID), aggregateID: event.record.meterID.uuid,
-                    aggregateVersion: event.sequence, at: event.record.recordedAt, identifiers: identifiers),
-                in: transaction)
+        let facts = try recording.recorded.map { event in
+            try OutgoingFact(
+                event.publication(tenantID: tenantID), aggregateID: event.record.meterID.uuid,
+                aggregateVersion: event.sequence, at: event.record.recordedAt, identifiers: identifiers,
+                correlation: causes[event.record.event.identity])
         }
+        try outbox.enqueue(facts, in: transaction)
     }
 }
 

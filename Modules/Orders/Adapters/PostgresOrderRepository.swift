@@ -83,17 +83,15 @@ struct PostgresOrderRepository: OrderRepository {
             FROM unnest(\(recorded.map(\.version)), \(recorded.map(\.event.name)), \
             \(recorded.map(\.event.reason)), \(recorded.map(\.at))) AS event (version, change, reason, at)
             """)
-        for event in recorded {
-            guard
-                let publication = order.publication(
-                    of: event, tenantID: tenant.tenantID, channel: OrderChannelV2(tenant.actor))
-            else { continue }
-            try outbox.enqueue(
-                OutgoingFact(
-                    publication, aggregateID: order.id.uuid, aggregateVersion: event.version, at: event.at,
-                    identifiers: identifiers),
-                in: transaction)
+        let channel = OrderChannelV2(tenant.actor)
+        let facts = try recorded.compactMap { event in
+            try order.publication(of: event, tenantID: tenant.tenantID, channel: channel).map {
+                try OutgoingFact(
+                    $0, aggregateID: order.id.uuid, aggregateVersion: event.version, at: event.at,
+                    identifiers: identifiers)
+            }
         }
+        try outbox.enqueue(facts, in: transaction)
     }
 }
 

@@ -48,6 +48,26 @@ struct BillingWorld: Sendable {
         correlation: CorrelationID = IdentifierSource.system.next()
     ) async throws -> Inbox.Outcome {
         let subscription = try #require(module.subscriptions.first { $0.eventType == Event.type })
+        return try await inbox.process(try received(event, id, correlation), by: subscription)
+    }
+
+    /// The same for events that come together.
+    func deliver<Event: IntegrationEvent>(
+        together events: [Event], correlations: [CorrelationID]
+    ) async throws -> [Inbox.Outcome?] {
+        let subscription = try #require(module.subscriptions.first { $0.eventType == Event.type })
+        let live = try zip(events, correlations).map { event, correlation in
+            let id: EventID = IdentifierSource.system.next()
+            return Inbox.Live(event: try received(event, id, correlation), key: Array(id.description.utf8))
+        }
+        return try await inbox.process(live, by: subscription)
+    }
+
+    private var inbox: Inbox { Inbox(role: BillingModule.context, dataPlane: plane.dataPlane, logger: .silent) }
+
+    private func received<Event: IntegrationEvent>(
+        _ event: Event, _ id: EventID, _ correlation: CorrelationID
+    ) throws -> ReceivedEvent {
         let headers = [
             "ce_specversion": "1.0", "ce_id": id.description, "ce_source": "/atrium/test", "ce_type": Event.type,
             "ce_time": WallClock.system.now().description, "ce_tenantid": event.tenantId.description,
@@ -56,8 +76,7 @@ struct BillingWorld: Sendable {
         let message = KafkaMessage(
             topic: Event.topic, partition: 0, offset: 0, key: nil, value: Array(try JSONEncoder().encode(event)),
             headers: headers.map { KafkaHeader(name: $0, value: Array($1.utf8)) }, timestamp: 0)
-        return try await Inbox(role: BillingModule.context, dataPlane: plane.dataPlane, logger: .silent)
-            .process(try ReceivedEvent(message), by: subscription)
+        return try ReceivedEvent(message)
     }
 
     /// The reaction that issues invoices, in a transaction of the test's own.

@@ -98,6 +98,44 @@ struct IssueTests {
         }
     }
 
+    @Test("orders that come together are invoiced in one transaction, each under the correlation of its own event")
+    func together() async throws {
+        try await BillingWorld.with { world in
+            let tenant: TenantID = IdentifierSource.system.next()
+            try await world.deliver(fulfilled(by: tenant))
+            let orders = (0..<3).map { _ in fulfilled(by: tenant) }
+            let correlations: [CorrelationID] = orders.map { _ in IdentifierSource.system.next() }
+            let outcomes = try await world.deliver(together: orders, correlations: correlations)
+            #expect(outcomes == [.processed, .processed, .processed])
+            let invoices = try await world.plane.asSuperuser(
+                """
+                SELECT i.sequence, i.order_id, o.correlation_id, count(*), sum(l.amount_minor)::bigint = i.total_minor
+                FROM billing.invoices i JOIN billing.invoice_lines l ON l.invoice_id = i.id
+                JOIN billing.outbox o ON o.aggregate_id = i.id
+                GROUP BY i.sequence, i.order_id, o.correlation_id, i.total_minor ORDER BY i.sequence
+                """
+            ).map { try $0.decode((Int64, OrderID, CorrelationID, Int64, Bool).self) }.dropFirst()
+            #expect(invoices.map(\.0) == [2, 3, 4])
+            #expect(invoices.map(\.1) == orders.map(\.orderId))
+            #expect(invoices.map(\.2) == correlations)
+            #expect(invoices.allSatisfy { $0.3 == 2 && $0.4 })
+            #expect(
+                try await world.count(
+                    "SELECT count(DISTINCT xmin::text) FROM billing.invoices") == 2)
+            let published = try await world.published("billing.invoice.issued.v1")
+            #expect(published.compactMap { $0["number"]?.string } == (1...4).map { "INV-00000\($0)" })
+
+            // One that can't be invoiced undoes all, numbers included.
+            let refusal = await #expect(throws: Rejection.self) {
+                try await world.deliver(
+                    together: [fulfilled(by: tenant), orders[1]], correlations: Array(correlations.prefix(2)))
+            }
+            #expect(refusal?.reason.contains("one of 2 orders") == true)
+            try await world.deliver(fulfilled(by: tenant))
+            #expect(try await world.sequences(of: tenant) == [1, 2, 3, 4, 5])
+        }
+    }
+
     @Test("of two events for one order at the same time, one makes an invoice and no number is lost")
     func onceAtOnce() async throws {
         try await BillingWorld.with { world in
@@ -106,7 +144,7 @@ struct IssueTests {
             try await world.deliver(fulfilled(by: tenant))
             let event = fulfilled(by: tenant)
             let other = try await world.plane.dataPlane.write(.test(tenant), as: BillingModule.context) { transaction in
-                try await world.reaction(in: transaction).react(to: event)
+                try await world.reaction(in: transaction).react(to: [event])
                 // The first holds its number and has not committed; the second looks, finds no invoice, and waits.
                 let other = Task.detached { try await world.deliver(event) }
                 try await Waiting.until("the second event waits for its number") {
@@ -160,7 +198,7 @@ struct IssueTests {
                             try await world.plane.dataPlane.write(
                                 .test(tenant), as: BillingModule.context
                             ) { transaction in
-                                try await world.reaction(in: transaction).react(to: fulfilled(by: tenant))
+                                try await world.reaction(in: transaction).react(to: [fulfilled(by: tenant)])
                                 if index % 3 == 0 { throw Mishap() }
                             }
                         } catch is Mishap {}

@@ -49,6 +49,25 @@ struct MeteringWorld: Sendable {
         _ event: Event, id: EventID = IdentifierSource.system.next(), fact: EventID? = nil
     ) async throws -> Inbox.Outcome {
         let subscription = try #require(module.subscriptions.first { $0.types.contains(Event.type) })
+        return try await inbox.process(try received(event, id, fact), by: subscription)
+    }
+
+    /// The same for events that come together.
+    func deliver<Event: IntegrationEvent>(
+        together events: [(event: Event, id: EventID)]
+    ) async throws -> [Inbox.Outcome?] {
+        let subscription = try #require(module.subscriptions.first { $0.types.contains(Event.type) })
+        let live = try events.map { event, id in
+            Inbox.Live(event: try received(event, id, nil), key: Array(id.description.utf8))
+        }
+        return try await inbox.process(live, by: subscription)
+    }
+
+    private var inbox: Inbox { Inbox(role: MeteringModule.context, dataPlane: plane.dataPlane, logger: .silent) }
+
+    private func received<Event: IntegrationEvent>(
+        _ event: Event, _ id: EventID, _ fact: EventID?
+    ) throws -> ReceivedEvent {
         var headers = [
             "ce_specversion": "1.0", "ce_id": id.description, "ce_source": "/atrium/test", "ce_type": Event.type,
             "ce_time": WallClock.system.now().description, "ce_tenantid": event.tenantId.description,
@@ -58,8 +77,7 @@ struct MeteringWorld: Sendable {
         let message = KafkaMessage(
             topic: Event.topic, partition: 0, offset: 0, key: nil, value: Array(try JSONEncoder().encode(event)),
             headers: headers.map { KafkaHeader(name: $0, value: Array($1.utf8)) }, timestamp: 0)
-        return try await Inbox(role: MeteringModule.context, dataPlane: plane.dataPlane, logger: .silent)
-            .process(try ReceivedEvent(message), by: subscription)
+        return try ReceivedEvent(message)
     }
 
     /// The events that wait to be published, in the order in which the relay will.

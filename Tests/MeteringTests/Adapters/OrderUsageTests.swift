@@ -68,6 +68,28 @@ struct OrderUsageTests {
         }
     }
 
+    @Test("counts orders that come together, each once and each as caused by its own event")
+    func together() async throws {
+        try await MeteringWorld.with { world in
+            let tenant = world.tenant()
+            let first = (event: Self.placed(by: tenant.id), id: IdentifierSource.system.next(EventID.self))
+            #expect(try await world.deliver(first.event, id: first.id) == .processed)
+            let more = (0..<3).map { _ in (Self.placed(by: tenant.id), IdentifierSource.system.next(EventID.self)) }
+            let outcomes = try await world.deliver(together: [first] + more)
+            #expect(outcomes == [.duplicate, .processed, .processed, .processed])
+            #expect(try await tenant.usage("orders.placed").total == "4")
+            let published = try await world.plane.asSuperuser(
+                """
+                SELECT aggregate_version, payload::jsonb ->> 'id', causation_id::text FROM metering.outbox
+                ORDER BY position
+                """
+            ).map { try $0.decode((Int64, String, String).self) }
+            #expect(published.map(\.0) == [1, 2, 3, 4])
+            #expect(published.map(\.1) == ([first] + more).map(\.1.description))
+            #expect(published.map(\.1) == published.map(\.2))
+        }
+    }
+
     @Test("defines its meters with the tenant, whichever event comes first and however many at once")
     func definition() async throws {
         try await MeteringWorld.with { world in

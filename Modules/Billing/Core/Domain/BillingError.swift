@@ -12,7 +12,8 @@ package enum BillingError: Error, Hashable, Sendable {
     case totalDoesNotAddUp(stated: Money, computed: Money)
     case currencyMismatch(Currency, Currency)
     case amountTooLarge
-    case alreadyInvoiced(OrderID)
+    /// - Parameter among: the orders that one was asked for, of which one at least has an invoice.
+    case alreadyInvoiced(among: [OrderID])
     case illegalMove(from: InvoiceState, to: InvoiceState)
 }
 
@@ -29,7 +30,10 @@ extension BillingError: CustomStringConvertible {
             "the total is stated as \(stated.minorUnits) and the lines come to \(computed.minorUnits) \(computed.currency)"
         case .currencyMismatch(let left, let right): "\(left) and \(right) don't add up"
         case .amountTooLarge: "an amount leaves the range of 64-bit minor units"
-        case .alreadyInvoiced(let order): "the order \(order) has an invoice already"
+        case .alreadyInvoiced(let orders):
+            orders.count == 1
+                ? "the order \(orders[0]) has an invoice already"
+                : "one of \(orders.count) orders has an invoice already"
         case .illegalMove(let from, let to): "an invoice that is \(from.rawValue) can't become \(to.rawValue)"
         }
     }

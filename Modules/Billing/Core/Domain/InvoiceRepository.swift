@@ -3,13 +3,13 @@ package import OrdersContracts
 
 /// The invoices of one tenant in one transaction, with their lines, versions and events.
 package protocol InvoiceRepository {
-    /// Takes the next number of a series. Others who want one wait until this transaction has ended; where it is rolled
-    /// back, they get the number, so that there is never a gap.
+    /// Takes the next numbers of a series, one for each order. Others who want one wait until this transaction has
+    /// ended; where it is rolled back, they get the numbers, so that there is never a gap.
     ///
     /// - Throws: `BillingError.alreadyInvoiced`, in which case no number was taken.
-    func nextNumber(in series: InvoiceSeries, for order: OrderID) async throws -> InvoiceNumber
+    func nextNumbers(in series: InvoiceSeries, for orders: [OrderID]) async throws -> [InvoiceNumber]
 
-    func insert(_ invoice: Invoice) async throws
+    func insert(_ invoices: [Invoice]) async throws
 
     /// Reads the invoice, lets the caller change it, and saves it if nobody else has since.
     ///

@@ -2,7 +2,7 @@ import BillingContracts
 package import Kernel
 package import OrdersContracts
 
-/// An order that was delivered whole is invoiced, once.
+/// Each order that was delivered whole is invoiced, once.
 ///
 /// The account is opened here where it is not open yet. Topics are not ordered among each other, so the tenant's
 /// registration may still be on its way; waiting for it would hold up the partition and end in the dead letters, while
@@ -20,13 +20,17 @@ package struct IssueInvoiceOnOrderFulfilled<Invoices: InvoiceRepository, Account
         self.clock = clock
     }
 
-    package func react(to event: OrderFulfilledV1) async throws {
-        let charge = try Charge(event)
+    /// - Parameter events: all of one tenant.
+    package func react(to events: [OrderFulfilledV1]) async throws {
+        guard let tenant = events.first?.tenantId else { return }
+        let charges = try events.map { try Charge($0) }
         let now = clock.now()
-        let account = Account(openingFor: event.tenantId, at: now)
+        let account = Account(openingFor: tenant, at: now)
         try await accounts.insertIfAbsent(account)
-        let number = try await invoices.nextNumber(in: .standard, for: charge.orderID)
+        let numbers = try await invoices.nextNumbers(in: .standard, for: charges.map(\.orderID))
         try await invoices.insert(
-            Invoice(id: identifiers.next(), number: number, account: account.id, charge: charge, at: now))
+            zip(charges, numbers).map { charge, number in
+                Invoice(id: identifiers.next(), number: number, account: account.id, charge: charge, at: now)
+            })
     }
 }

@@ -61,14 +61,14 @@ struct PostgresTenantRegistry: TenantRegistry {
     }
 
     func enqueueEvents(of tenant: Tenant, in transaction: TenantTransaction) throws {
-        for event in tenant.recordedEvents {
-            guard let publication = tenant.publication(of: event) else { continue }
-            try outbox.enqueue(
-                OutgoingFact(
-                    publication, aggregateID: tenant.id.uuid, aggregateVersion: event.version, at: event.at,
-                    identifiers: identifiers),
-                in: transaction)
+        let facts = try tenant.recordedEvents.compactMap { event in
+            try tenant.publication(of: event).map {
+                try OutgoingFact(
+                    $0, aggregateID: tenant.id.uuid, aggregateVersion: event.version, at: event.at,
+                    identifiers: identifiers)
+            }
         }
+        try outbox.enqueue(facts, in: transaction)
     }
 
     /// This process knows at once; the others hear of it by the notification.
