@@ -27,7 +27,7 @@ struct EventsTail: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        if let tenant, TenantID(tenant) == nil { throw ValidationError("--tenant is not a UUID") }
+        if let tenant, TenantID(tenant) == nil { throw ValidationError("--tenant takes the tenant's id, a UUID as `atrium tenants list` shows it") }
         switch EventPlace(from) {
         case .beginning, .end, .time: break
         case .offset, nil:
