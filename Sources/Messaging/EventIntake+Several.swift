@@ -7,57 +7,48 @@ import Tenancy
 
 extension EventIntake {
     /// Sees a piece of work through to its end; answers what became of each message.
-    func settle(
-        _ work: [KafkaMessage], owning owns: (KafkaMessage) -> Bool
-    ) async -> [IntakeSchedule.Verdict] {
-        guard work.count > 1, case .reaction = subscriptions.companions(of: work[0]),
-            let type = EventAttributes(headers: work[0].headers, value: work[0].value).readable("type"),
-            let subscription = subscriptions.to(type).first
-        else { return await settleInTurn(work, owns) }
-
-        var verdicts = work.map { owns($0) ? IntakeSchedule.Verdict.alone : .undone }
-        var places: [Int] = []
-        var events: [Inbox.Live] = []
-        for (place, message) in work.enumerated() where verdicts[place] == .alone {
-            guard let event = plain(message, for: subscription), let key = message.key,
-                event.tenantID == events.first?.event.tenantID ?? event.tenantID
-            else { continue }
-            places.append(place)
-            events.append(Inbox.Live(event: event, key: key))
+    func settle(_ piece: Piece, owning owns: (KafkaMessage) -> Bool) async -> [IntakeSchedule.Verdict] {
+        let messages = piece.messages
+        if messages.count == 1 {
+            return [owns(messages[0]) ? await settle(messages[0]) ? .done : .undone : .undone]
         }
-        guard !events.isEmpty else { return verdicts }
-        let became = await settle(events, by: subscription)
-        for (place, verdict) in zip(places, became) { verdicts[place] = verdict }
-        return verdicts
-    }
-
-    private func settleInTurn(
-        _ work: [KafkaMessage], _ owns: (KafkaMessage) -> Bool
-    ) async -> [IntakeSchedule.Verdict] {
-        var verdicts: [IntakeSchedule.Verdict] = []
-        for message in work {
-            let isDone = owns(message) ? await settle(message) : false
-            verdicts.append(isDone ? .done : .undone)
+        var verdicts = messages.map { owns($0) ? IntakeSchedule.Verdict.alone : .undone }
+        let places = verdicts.indices.filter { verdicts[$0] == .alone }
+        guard case .reaction(let name) = piece.companions,
+            let subscription = subscriptions.all.first(where: { $0.reaction == name })
+        else {
+            for place in places where passesBy(messages[place]) { verdicts[place] = .done }
+            return verdicts
+        }
+        let plain = places.compactMap { place in
+            self.plain(messages[place], for: subscription).map { (place: place, event: $0) }
+        }
+        // What a header says of the tenant may differ from what counts.
+        let party = plain.filter { $0.event.event.tenantID == plain.first?.event.event.tenantID }
+        for (place, verdict) in zip(party.map(\.place), await settle(party.map(\.event), by: subscription)) {
+            verdicts[place] = verdict
         }
         return verdicts
     }
 
-    /// The event of a message that there is nothing to say about; whatever is odd is looked at alone.
-    private func plain(_ message: KafkaMessage, for subscription: Subscription) -> ReceivedEvent? {
-        guard let event = try? ReceivedEvent(message), let key = message.key, message.topic == subscription.topic,
-            event.source == subscription.source, !strangers.mayHaveDiscards(event.tenantID),
+    /// An event that there is nothing to say about; whatever is odd is looked at alone.
+    private func plain(_ message: KafkaMessage, for subscription: Subscription) -> Inbox.Live? {
+        guard let event = try? ReceivedEvent(message), let key = message.key, subscription.isMeant(message, event),
+            !strangers.mayHaveDiscards(event.tenantID),
             !strangers.contains(EventKey(tenantID: event.tenantID, topic: message.topic, key: key))
         else { return nil }
         let readings = subscriptions.readings(of: event.type, alsoAs: event.alsoAs)
         guard readings.count == 1, readings[0].subscription.reaction == subscription.reaction,
             readings[0].reading == .readable
         else { return nil }
-        return event
+        return Inbox.Live(event: event, key: key)
     }
 
     /// Tries until all have taken effect together; what is wrong with one is found out alone.
     private func settle(_ events: [Inbox.Live], by subscription: Subscription) async -> [IntakeSchedule.Verdict] {
+        guard let tenant = events.first?.event.tenantID else { return [] }
         var backoff = Backoff()
+        var attempts = 0
         while true {
             do {
                 return try await inbox.process(events, by: subscription).map { outcome in
@@ -68,17 +59,22 @@ extension EventIntake {
                     }
                     return .done
                 }
-            } catch let unavailable as DataPlaneUnavailable where unavailable.cause.code != .timeout {
-                // The database is away, which says nothing against any of them.
-                logger.warning("events wait for their database", metadata: ["error": "\(unavailable)"])
+            } catch is UnknownTenant {
+                return events.map { _ in .alone }
             } catch {
                 guard !Task.isCancelled else { break }
-                logger.info(
-                    "events that could not be taken in together are taken in one by one",
+                // A server that can't be reached says nothing against any of them, others in the way little.
+                let blame = Blame(error)
+                let isAway = blame == .database && (error as? DataPlaneUnavailable)?.cause.code != .connectionLost
+                if !isAway { attempts += 1 }
+                meters.retries.increment()
+                logger.warning(
+                    "events failed together",
                     metadata: [
-                        "reaction": "\(subscription.reaction)", "events": "\(events.count)", "error": "\(error)",
+                        "tenant": "\(tenant)", "reaction": "\(subscription.reaction)", "events": "\(events.count)",
+                        "attempt": "\(attempts)", "error": "\(error)",
                     ])
-                return events.map { _ in .alone }
+                if blame == .event || attempts >= 3 { return events.map { _ in .alone } }
             }
             do { try await backoff.wait() } catch { break }
         }

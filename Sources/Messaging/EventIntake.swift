@@ -6,7 +6,7 @@ import Metrics
 import Postgres
 import Tenancy
 
-/// Sees one message through to its end: taken in, or kept where it is not lost.
+/// Sees messages through to their end: taken in, or kept where they are not lost.
 struct EventIntake: Sendable {
     let inbox: Inbox
     let deadLetters: DeadLetters
@@ -41,13 +41,7 @@ struct EventIntake: Sendable {
     /// False where the process is to stop before the message's end.
     func settle(_ message: KafkaMessage) async -> Bool {
         let attributes = EventAttributes(headers: message.headers, value: message.value)
-        guard message.value != nil || attributes.isCloudEvent else {
-            // What compaction is told by: no fact, so nothing is missed by passing over it.
-            meters.tombstones.increment()
-            return true
-        }
-        let type = attributes.readable("type")
-        if let type, subscriptions.to(type).isEmpty { return true }
+        if passesBy(message, attributes) { return true }
         let event: ReceivedEvent
         do {
             event = try ReceivedEvent(attributes)
@@ -55,7 +49,7 @@ struct EventIntake: Sendable {
             return await keep(message, .rejected, nil, error.reason, attempts: 1, isAlone: !attributes.isCloudEvent)
         }
         for (subscription, reading) in subscriptions.readings(of: event.type, alsoAs: event.alsoAs) {
-            guard message.topic == subscription.topic, event.source == subscription.source else {
+            guard subscription.isMeant(message, event) else {
                 let reason = "\(event.type) comes from \(subscription.source) on \(subscription.topic) alone"
                 return await keep(message, .rejected, nil, reason, attempts: 1, isAlone: true)
             }
@@ -70,6 +64,20 @@ struct EventIntake: Sendable {
             }
         }
         return true
+    }
+
+    func passesBy(_ message: KafkaMessage) -> Bool {
+        passesBy(message, EventAttributes(headers: message.headers, value: message.value))
+    }
+
+    /// Whether nobody here reacts to it.
+    private func passesBy(_ message: KafkaMessage, _ attributes: EventAttributes) -> Bool {
+        guard message.value != nil || attributes.isCloudEvent else {
+            // What compaction is told by: no fact, so nothing is missed by passing over it.
+            meters.tombstones.increment()
+            return true
+        }
+        return attributes.readable("type").map { subscriptions.to($0).isEmpty } ?? false
     }
 
     /// Tries until the event has taken effect, waits behind others, or is given up on.
@@ -183,7 +191,7 @@ struct EventIntake: Sendable {
     }
 
     /// What a failed try says about the event.
-    private enum Blame {
+    enum Blame {
         case event
         case contention
         /// A database that is away says nothing against the event: it is tried until the database is back.

@@ -87,36 +87,38 @@ package struct Inbox: Sendable {
         logger[metadataKey: "reaction"] = "\(subscription.reaction)"
         logger[metadataKey: "events"] = "\(events.count)"
         let tenant = TenantContext(
-            tenantID: first.tenantID, actor: .reaction(subscription.reaction),
-            correlation: first.correlation.caused(by: first.id), logger: logger)
-        let outcomes = try await dataPlane.write(tenant, as: role) { transaction in
-            let outcomes = try await standing(of: events, subscription, transaction)
-            let new = zip(events, outcomes).filter { $1 == .processed }.map(\.0)
-            guard !new.isEmpty else { return outcomes }
+            tenantID: first.tenantID, actor: .reaction(subscription.reaction), correlation: .new(),
+            hasSeveralCauses: true, logger: logger)
+        let outcomes = try await standing(of: events, subscription, tenant)
+        let new = zip(events, outcomes).filter { $1 == .processed }.map(\.0)
+        guard !new.isEmpty else { return outcomes }
+        try await dataPlane.write(tenant, as: role) { transaction in
             transaction.enqueue(rows(of: new, subscription))
             try await subscription.react(new.map(\.event), transaction)
             try await Failpoint.reach("inbox.before-commit")
-            return outcomes
         }
         try await Failpoint.reach("inbox.after-commit")
         return outcomes
     }
 
-    /// What there is to do about each. A read: a reaction may read behind it.
+    /// What there is to do about each, as far as can be told before the transaction: the rows decide.
+    ///
+    /// In a transaction of its own, since the locks of a look at all partitions would last as long as the reaction.
     private func standing(
-        of events: [Live], _ subscription: Subscription, _ transaction: TenantTransaction
+        of events: [Live], _ subscription: Subscription, _ tenant: TenantContext
     ) async throws -> [Outcome?] {
-        let rows = try await transaction.rows(
+        let rows = try await dataPlane.query(
+            tenant, as: role, byIndex: true,
             """
             SELECT k.is_known, p.is_parked
             FROM unnest(\(events.map(\.event.factID)), \(events.map(\.key))) WITH ORDINALITY AS e (event_id, key, place)
             LEFT JOIN LATERAL (
                 SELECT true AS is_known FROM \(unsafeSQL: schema).inbox i
-                WHERE i.tenant_id = \(transaction.tenant.tenantID) AND i.event_id = e.event_id
+                WHERE i.tenant_id = \(tenant.tenantID) AND i.event_id = e.event_id
                     AND i.reaction = \(subscription.reaction) LIMIT 1) AS k ON true
             LEFT JOIN LATERAL (
                 SELECT true AS is_parked FROM \(unsafeSQL: schema).parked_keys p
-                WHERE p.tenant_id = \(transaction.tenant.tenantID) AND p.topic = \(subscription.topic)
+                WHERE p.tenant_id = \(tenant.tenantID) AND p.topic = \(subscription.topic)
                     AND p.key = e.key LIMIT 1) AS p ON true
             ORDER BY e.place
             """)
@@ -127,7 +129,8 @@ package struct Inbox: Sendable {
         }
     }
 
-    /// As one of them would be written: a key that is parked by now undoes all.
+    /// One that is known or whose key is parked by now undoes all. In the order of events, in which no two transactions
+    /// can wait for each other.
     private func rows(of events: [Live], _ subscription: Subscription) -> SQL {
         let tenant = events[0].event.tenantID
         return """
@@ -136,6 +139,7 @@ package struct Inbox: Sendable {
                 SELECT FROM \(unsafeSQL: schema).parked_keys p
                 WHERE p.tenant_id = \(tenant) AND p.topic = \(subscription.topic) AND p.key = e.key))
             FROM unnest(\(events.map(\.event.factID)), \(events.map(\.key))) AS e (event_id, key)
+            ORDER BY e.event_id
             """
     }
 

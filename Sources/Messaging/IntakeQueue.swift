@@ -5,48 +5,51 @@ import Synchronization
 final class IntakeQueue: Sendable {
     private struct Guarded {
         var schedule: IntakeSchedule
-        var idle: [UInt64: CheckedContinuation<[KafkaMessage]?, Never>] = [:]
+        var idle: [UInt64: CheckedContinuation<Piece?, Never>] = [:]
         var lastWorker: UInt64 = 0
         var isClosed = false
     }
 
     private let guarded: Mutex<Guarded>
     private let flow = Mutex(())
+    private let companions: @Sendable (KafkaMessage) -> Companions?
     private let consumer: KafkaConsumer
 
     init(
         _ limits: IntakeSchedule.Limits, companions: @escaping @Sendable (KafkaMessage) -> Companions?,
         consumer: KafkaConsumer
     ) {
-        guarded = Mutex(Guarded(schedule: IntakeSchedule(limits, companions: companions)))
+        guarded = Mutex(Guarded(schedule: IntakeSchedule(limits)))
+        self.companions = companions
         self.consumer = consumer
     }
 
     var inFlight: Int { guarded.withLock { $0.schedule.inFlight } }
 
     func add(_ messages: [KafkaMessage]) {
+        let parties = messages.map { ($0, companions($0)) }
         let (effects, wakings) = guarded.withLock { guarded in
-            (messages.map { ($0.source, guarded.schedule.add($0)) }, Self.wake(&guarded))
+            (parties.map { ($0.source, guarded.schedule.add($0, $1)) }, Self.wake(&guarded))
         }
         for (source, effect) in effects where effect.turnsFlow { turnFlow(of: source) }
-        for (worker, work) in wakings { worker.resume(returning: work) }
+        for (worker, piece) in wakings { worker.resume(returning: piece) }
     }
 
-    /// Waits for messages to work on; nil once the queue is closed.
-    func next() async -> [KafkaMessage]? {
+    /// Waits for a piece of work; nil once the queue is closed.
+    func next() async -> Piece? {
         let worker = guarded.withLock { guarded in
             guarded.lastWorker += 1
             return guarded.lastWorker
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let (isAnswered, work) = guarded.withLock { guarded -> (Bool, [KafkaMessage]?) in
+                let (isAnswered, piece) = guarded.withLock { guarded -> (Bool, Piece?) in
                     guard !guarded.isClosed, !Task.isCancelled else { return (true, nil) }
-                    if let work = guarded.schedule.next() { return (true, work) }
+                    if let piece = guarded.schedule.next() { return (true, piece) }
                     guarded.idle[worker] = continuation
                     return (false, nil)
                 }
-                if isAnswered { continuation.resume(returning: work) }
+                if isAnswered { continuation.resume(returning: piece) }
             }
         } onCancel: {
             guarded.withLock { $0.idle.removeValue(forKey: worker) }?.resume(returning: nil)
@@ -54,15 +57,15 @@ final class IntakeQueue: Sendable {
     }
 
     /// Ends what `next` gave out; answers the positions that may be stored now.
-    func finish(_ work: [KafkaMessage], _ verdicts: [IntakeSchedule.Verdict]) -> [MessagePosition] {
+    func finish(_ piece: Piece, _ verdicts: [IntakeSchedule.Verdict]) -> [MessagePosition] {
         let (effects, wakings) = guarded.withLock { guarded in
-            (guarded.schedule.finish(work, verdicts), Self.wake(&guarded))
+            (guarded.schedule.finish(piece, verdicts), Self.wake(&guarded))
         }
-        for (message, effect) in zip(work, effects) where effect.turnsFlow { turnFlow(of: message.source) }
-        for (worker, work) in wakings { worker.resume(returning: work) }
+        for (message, effect) in zip(piece.messages, effects) where effect.turnsFlow { turnFlow(of: message.source) }
+        for (worker, piece) in wakings { worker.resume(returning: piece) }
         // The last of a partition says all.
         var positions: [TopicPartition: MessagePosition] = [:]
-        for (message, effect) in zip(work, effects) {
+        for (message, effect) in zip(piece.messages, effects) {
             if let position = effect.store { positions[message.source] = position }
         }
         return Array(positions.values)
@@ -89,11 +92,11 @@ final class IntakeQueue: Sendable {
     /// Workers to be resumed outside the lock, each with its work.
     private static func wake(
         _ guarded: inout Guarded
-    ) -> [(CheckedContinuation<[KafkaMessage]?, Never>, [KafkaMessage])] {
-        var wakings: [(CheckedContinuation<[KafkaMessage]?, Never>, [KafkaMessage])] = []
-        while let worker = guarded.idle.first, let work = guarded.schedule.next() {
+    ) -> [(CheckedContinuation<Piece?, Never>, Piece)] {
+        var wakings: [(CheckedContinuation<Piece?, Never>, Piece)] = []
+        while let worker = guarded.idle.first, let piece = guarded.schedule.next() {
             guarded.idle[worker.key] = nil
-            wakings.append((worker.value, work))
+            wakings.append((worker.value, piece))
         }
         return wakings
     }

@@ -2,9 +2,10 @@ import Kafka
 
 /// Decides what is worked on next: of each key one message at a time and in order, of different keys many, and of one
 /// tenant never so many that there is no room for another's. What one tenant has waiting for the same reaction may go
-/// together, as one piece of work.
+/// together, as one piece of work, and so may what nobody reacts to.
 ///
-/// Pure; `IntakeQueue` runs it. A message goes from `add` by `next` to `finish`.
+/// Pure; `IntakeQueue` runs it. A message goes from `add` by `next` to `finish`, and back to `next` where it has to be
+/// worked on alone.
 struct IntakeSchedule {
     struct Limits: Sendable {
         /// Pieces of work at the same time.
@@ -13,6 +14,11 @@ struct IntakeSchedule {
         var ofOneTenant = 9
         /// Messages in one piece of work.
         var together = 50
+        /// The same in bytes; the first message is taken however large it is.
+        var togetherBytes = 1 << 20
+        /// Pieces of one tenant for the same reaction: while they are worked on, more gathers for the next. A second one
+        /// goes on where the first has to wait.
+        var ofOneParty = 2
         /// Messages of one partition that were read and are not below its watermark, before no more are read.
         var window = 2000
         /// The same in bytes of those that wait.
@@ -50,24 +56,38 @@ struct IntakeSchedule {
         func hasRoom(_ limits: Limits) -> Bool { mark.count <= limits.window / 2 && bytes <= limits.windowBytes / 2 }
     }
 
-    /// Who may be worked on together: of one tenant, and dealt with in the same way.
-    private struct Party: Hashable {
-        let tenant: Tenant
-        let companions: Companions?
+    private struct Waiting {
+        let message: KafkaMessage
+        var companions: Companions?
+    }
+
+    /// Lanes of one tenant whose first message may begin, by what they may be worked on with.
+    private struct Ready {
+        var turns = Line<Companions?>()
+        var lanes: [Companions?: Line<Lane>] = [:]
+        /// Pieces at work.
+        var pieces = 0
+        var parties: [Companions: Int] = [:]
+
+        mutating func hasEnded(_ piece: Piece) {
+            pieces -= 1
+            guard let companions = piece.companions, let count = parties[companions] else { return }
+            parties[companions] = count > 1 ? count - 1 : nil
+        }
+
+        mutating func append(_ lane: Lane, _ companions: Companions?) {
+            if lanes[companions]?.isEmpty ?? true { turns.append(companions) }
+            lanes[companions, default: Line()].append(lane)
+        }
     }
 
     private let limits: Limits
-    private let companions: @Sendable (KafkaMessage) -> Companions?
     private var partitions: [TopicPartition: Partition] = [:]
     /// The messages of each key, the one that is worked on first.
-    private var lanes: [Lane: Line<KafkaMessage>] = [:]
-    /// Lanes whose first message is to be worked on alone, since it could not be together with others.
-    private var alone: Set<Lane> = []
-    /// Lanes whose first message may begin.
-    private var ready: [Party: Line<Lane>] = [:]
-    /// Those with lanes that are ready, in the order of their turns.
-    private var turns = Line<Party>()
-    private var atWork: [Tenant: Int] = [:]
+    private var lanes: [Lane: Line<Waiting>] = [:]
+    private var tenants: [Tenant: Ready] = [:]
+    /// Tenants with lanes that are ready, in the order of their turns.
+    private var turns = Line<Tenant>()
     private var pieces = 0
     /// Messages that are worked on.
     private(set) var inFlight = 0
@@ -75,11 +95,8 @@ struct IntakeSchedule {
     /// As the message says, which nobody has checked yet.
     private typealias Tenant = [UInt8]?
 
-    /// - Parameter companions: what a message has in common with those that it may be worked on with; nothing where it
-    ///   is worked on alone.
-    init(_ limits: Limits, companions: @escaping @Sendable (KafkaMessage) -> Companions? = { _ in nil }) {
+    init(_ limits: Limits) {
         self.limits = limits
-        self.companions = companions
     }
 
     /// Whether the partition is to be paused, and under which assignment that was decided.
@@ -92,7 +109,7 @@ struct IntakeSchedule {
 
     // MARK: Coming
 
-    mutating func add(_ message: KafkaMessage) -> Effect {
+    mutating func add(_ message: KafkaMessage, _ companions: Companions? = nil) -> Effect {
         let source = message.source
         if partitions[source].map({ $0.epoch != message.position.epoch }) ?? true {
             partitions[source] = Partition(epoch: message.position.epoch)
@@ -100,8 +117,9 @@ struct IntakeSchedule {
         partitions[source]?.mark.begin(message.offset, message.position)
         partitions[source]?.bytes += message.value?.count ?? 0
         let lane = Lane(message)
-        lanes[lane, default: Line()].append(message)
-        if lanes[lane]?.count == 1 { makeReady(lane, message) }
+        let waiting = Waiting(message: message, companions: companions)
+        lanes[lane, default: Line()].append(waiting)
+        if lanes[lane]?.count == 1 { makeReady(lane, waiting) }
         guard let partition = partitions[source], !partition.isPaused, partition.isFull(limits) else {
             return Effect()
         }
@@ -109,11 +127,10 @@ struct IntakeSchedule {
         return Effect(turnsFlow: true)
     }
 
-    private mutating func makeReady(_ lane: Lane, _ message: KafkaMessage) {
-        let party = Party(
-            tenant: Self.tenant(of: message), companions: alone.contains(lane) ? nil : companions(message))
-        if ready[party]?.isEmpty ?? true { turns.append(party) }
-        ready[party, default: Line()].append(lane)
+    private mutating func makeReady(_ lane: Lane, _ waiting: Waiting) {
+        let tenant = Self.tenant(of: waiting.message)
+        if tenants[tenant]?.turns.isEmpty ?? true { turns.append(tenant) }
+        tenants[tenant, default: Ready()].append(lane, waiting.companions)
     }
 
     private static func tenant(of message: KafkaMessage) -> Tenant {
@@ -123,25 +140,47 @@ struct IntakeSchedule {
     // MARK: Going
 
     /// The messages whose turn it is, where there is room for a piece of work.
-    mutating func next() -> [KafkaMessage]? {
+    mutating func next() -> Piece? {
         guard pieces < limits.concurrency else { return nil }
         for _ in 0..<turns.count {
-            guard let party = turns.popFirst() else { return nil }
-            guard atWork[party.tenant, default: 0] < limits.ofOneTenant else {
-                turns.append(party)
+            guard let tenant = turns.popFirst(), var ready = tenants[tenant] else { continue }
+            let piece = ready.pieces < limits.ofOneTenant ? take(from: &ready) : nil
+            if !ready.turns.isEmpty { turns.append(tenant) }
+            if let piece {
+                ready.pieces += 1
+                pieces += 1
+                inFlight += piece.messages.count
+            }
+            tenants[tenant] = ready
+            if let piece { return piece }
+        }
+        return nil
+    }
+
+    private func take(from ready: inout Ready) -> Piece? {
+        for _ in 0..<ready.turns.count {
+            guard let companions = ready.turns.popFirst() else { return nil }
+            if let companions, ready.parties[companions, default: 0] >= limits.ofOneParty {
+                ready.turns.append(companions)
                 continue
             }
-            let most = party.companions == nil ? 1 : limits.together
             var messages: [KafkaMessage] = []
-            while messages.count < most, let lane = ready[party]?.popFirst() {
-                if let message = lanes[lane]?.first { messages.append(message) }
+            var bytes = 0
+            while let lane = ready.lanes[companions]?.first, let message = lanes[lane]?.first?.message {
+                bytes += message.value?.count ?? 0
+                let isOne = messages.isEmpty
+                guard isOne || companions != nil && messages.count < limits.together && bytes <= limits.togetherBytes
+                else { break }
+                messages.append(message)
+                _ = ready.lanes[companions]?.popFirst()
             }
-            if ready[party]?.isEmpty ?? true { ready[party] = nil } else { turns.append(party) }
-            guard !messages.isEmpty else { continue }
-            atWork[party.tenant, default: 0] += 1
-            pieces += 1
-            inFlight += messages.count
-            return messages
+            if ready.lanes[companions]?.isEmpty ?? true {
+                ready.lanes[companions] = nil
+            } else {
+                ready.turns.append(companions)
+            }
+            if let companions { ready.parties[companions, default: 0] += 1 }
+            return Piece(messages: messages, companions: companions)
         }
         return nil
     }
@@ -155,24 +194,24 @@ struct IntakeSchedule {
         case alone
     }
 
-    /// Ends a piece of work as `next` gave it out; answers an effect for each message.
-    mutating func finish(_ work: [KafkaMessage], _ verdicts: [Verdict]) -> [Effect] {
-        guard let first = work.first else { return [] }
+    /// Ends a piece of work; answers an effect for each of its messages.
+    mutating func finish(_ piece: Piece, _ verdicts: [Verdict]) -> [Effect] {
+        guard let first = piece.messages.first else { return [] }
         let tenant = Self.tenant(of: first)
         pieces -= 1
-        inFlight -= work.count
-        atWork[tenant] = atWork[tenant].flatMap { $0 > 1 ? $0 - 1 : nil }
-        return zip(work, verdicts).map { finish($0, $1) }
+        inFlight -= piece.messages.count
+        tenants[tenant]?.hasEnded(piece)
+        let effects = zip(piece.messages, verdicts).map { finish($0, $1) }
+        if let ready = tenants[tenant], ready.pieces == 0, ready.turns.isEmpty { tenants[tenant] = nil }
+        return effects
     }
 
     private mutating func finish(_ message: KafkaMessage, _ verdict: Verdict) -> Effect {
         let lane = Lane(message)
         guard verdict != .alone else {
-            alone.insert(lane)
-            makeReady(lane, message)
+            makeReady(lane, Waiting(message: message, companions: nil))
             return Effect()
         }
-        alone.remove(lane)
         _ = lanes[lane]?.popFirst()
         if let following = lanes[lane]?.first { makeReady(lane, following) } else { lanes[lane] = nil }
         let source = message.source
@@ -186,6 +225,12 @@ struct IntakeSchedule {
         }
         return effect
     }
+}
+
+/// What is worked on at once, in one place of the consumer's.
+struct Piece: Sendable {
+    let messages: [KafkaMessage]
+    let companions: Companions?
 }
 
 /// What messages have in common that may be worked on together.

@@ -20,8 +20,7 @@ package struct Outbox: Sendable {
         _ event: OutgoingEvent, because correlation: Correlation? = nil, in transaction: TenantTransaction
     ) throws {
         let tenant = transaction.tenant
-        try check(event, in: transaction)
-        let correlation = correlation ?? tenant.correlation
+        let correlation = try cause(of: event, correlation, in: transaction)
         transaction.enqueue(
             """
             INSERT INTO \(unsafeSQL: schema).outbox (tenant_id, event_id, topic, type, aggregate_id, \
@@ -34,8 +33,8 @@ package struct Outbox: Sendable {
     }
 
     /// The same for many, in one statement and in their order; none of them has extensions.
-    func enqueue(together events: [(OutgoingEvent, Correlation)], in transaction: TenantTransaction) throws {
-        for (event, _) in events { try check(event, in: transaction) }
+    func enqueue(together given: [(OutgoingEvent, Correlation?)], in transaction: TenantTransaction) throws {
+        let events = try given.map { ($0, try cause(of: $0, $1, in: transaction)) }
         transaction.enqueue(
             """
             INSERT INTO \(unsafeSQL: schema).outbox (tenant_id, event_id, topic, type, aggregate_id, \
@@ -53,8 +52,14 @@ package struct Outbox: Sendable {
         wake(in: transaction)
     }
 
-    private func check(_ event: OutgoingEvent, in transaction: TenantTransaction) throws {
-        guard event.tenantID == transaction.tenant.tenantID else { throw ForeignTenantEvent(type: event.type) }
+    private func cause(
+        of event: OutgoingEvent, _ correlation: Correlation?, in transaction: TenantTransaction
+    ) throws -> Correlation {
+        let tenant = transaction.tenant
+        guard event.tenantID == tenant.tenantID else { throw ForeignTenantEvent(type: event.type) }
+        if let correlation { return correlation }
+        guard !tenant.hasSeveralCauses else { throw EventWithoutCause(type: event.type) }
+        return tenant.correlation
     }
 
     private func wake(in transaction: TenantTransaction) {
@@ -69,4 +74,11 @@ package struct ForeignTenantEvent: Error, CustomStringConvertible {
     let type: String
 
     package var description: String { "an event \(type) names another tenant than its transaction" }
+}
+
+/// A reaction to several events published one of its own without saying which of them caused it.
+package struct EventWithoutCause: Error, CustomStringConvertible {
+    let type: String
+
+    package var description: String { "an event \(type) does not say which of several events caused it" }
 }

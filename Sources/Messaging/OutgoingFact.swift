@@ -30,7 +30,7 @@ extension Outbox {
     /// Adds every version of facts to the transaction.
     package func enqueue(_ facts: [OutgoingFact], in transaction: TenantTransaction) throws {
         let events = facts.flatMap { fact in
-            fact.events.map { ($0, fact.correlation ?? transaction.tenant.correlation) }
+            fact.events.map { ($0, fact.correlation) }
         }
         // An array of arrays has no place in an array of columns; few events have extensions.
         if events.count > 1, events.allSatisfy({ $0.0.extensionList == nil }) {

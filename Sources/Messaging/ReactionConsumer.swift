@@ -124,10 +124,10 @@ package struct ReactionConsumer: Service {
     }
 
     private func work() async {
-        while let work = await queue.next() {
+        while let piece = await queue.next() {
             // One whose partition has gone meanwhile is somebody else's now.
-            let verdicts = await intake.settle(work) { consumer.owns($0) }
-            for position in queue.finish(work, verdicts) {
+            let verdicts = await intake.settle(piece) { consumer.owns($0) }
+            for position in queue.finish(piece, verdicts) {
                 do {
                     try await Failpoint.reach("consumer.before-store")
                     if consumer.store(position) { streams.stored(position) }

@@ -45,10 +45,10 @@ package struct Subscription: Sendable {
     }
 
     /// The same for a reaction that takes what is there together: one event or several, of one tenant and of different
-    /// keys, all in one transaction. Where that fails, each comes again alone.
+    /// keys, all in one transaction. Where that fails and the database is there, each comes again alone.
     ///
     /// It reads what it decides on before it writes, as for one event, and gives each event that it publishes the
-    /// correlation of the one that caused it.
+    /// correlation of the one that caused it; publishing without one is refused.
     package static func onSeveral<Payload: IntegrationEvent>(
         _ type: Payload.Type, named reaction: String,
         _ react: @escaping @Sendable ([IncomingEvent<Payload>], TenantTransaction) async throws -> Void
@@ -93,6 +93,11 @@ package struct Subscription: Sendable {
     func reading(of type: String, alsoAs others: [String]) -> Reading {
         if reads(type) { return .readable }
         return others.contains(where: reads) ? .comesOtherwise : .unknown
+    }
+
+    /// Whether the event comes from where the fact is published.
+    func isMeant(_ message: KafkaMessage, _ event: ReceivedEvent) -> Bool {
+        message.topic == topic && event.source == source
     }
 
     private func reads(_ type: String) -> Bool {

@@ -21,11 +21,9 @@ struct TogetherTests {
                 Reactions.record(number, tenant: tenants[number % 2], key: "key \(number % 40)")
             }
             try await Reactions.send(backbone, records + records)
-            let seen = Mutex<[[Int]]>([])
-            let counting = Reactions.several { events in seen.withLock { $0.append(events.map(\.number)) } }
             var configuration = ReactionConsumer.Configuration()
             configuration.together = 7
-            try await Reactions.consuming(backbone, [counting], configuration: configuration) {
+            try await Reactions.consuming(backbone, [Reactions.several()], configuration: configuration) {
                 let admin = try KafkaAdmin(backbone.kafka, logger: .silent)
                 try await Waiting.until("all are dealt with", within: .seconds(45)) {
                     let lag = try await admin.lag(of: "atrium.billing", topics: [ThingHappenedV1.topic])
@@ -33,17 +31,74 @@ struct TogetherTests {
                 }
                 await admin.close()
             }
-            #expect(try await Reactions.effects(backbone) == 120)
-            let parties = seen.withLock { $0 }
-            #expect(parties.contains { $0.count > 1 } && parties.allSatisfy { $0.count <= 7 })
-            #expect(parties.allSatisfy { Set($0.map { $0 % 2 }).count == 1 }, "of one tenant")
+            // By transaction, in the order of their numbers.
+            let effects = try await backbone.plane.asSuperuser(
+                """
+                SELECT array_agg(split_part(key, '-', 1)::int) FROM billing.receipts
+                GROUP BY xmin::text::bigint ORDER BY xmin::text::bigint
+                """
+            ).map { try $0.decode([Int32].self).map { Int($0) } }
+            #expect(effects.flatMap(\.self).sorted() == Array(0..<120))
+            #expect(effects.contains { $0.count > 1 } && effects.allSatisfy { $0.count <= 7 })
+            #expect(effects.allSatisfy { Set($0.map { $0 % 2 }).count == 1 }, "of one tenant")
             for key in 0..<40 {
-                #expect(parties.flatMap(\.self).filter { $0 % 40 == key } == [key, key + 40, key + 80])
+                #expect(effects.flatMap(\.self).filter { $0 % 40 == key } == [key, key + 40, key + 80])
             }
-            let transactions = try await backbone.plane.asSuperuser(
-                "SELECT count(DISTINCT xmin::text) FROM billing.inbox")[0].decode(Int64.self)
-            #expect(Int(transactions) == parties.count)
         }
+    }
+
+    @Test("wait together for a database that is away, and none of them is held against another")
+    func databaseAway() async throws {
+        try await Backbone.with { backbone in
+            let tenant: TenantID = IdentifierSource.system.next()
+            try await Reactions.send(backbone, (0..<30).map { Reactions.record($0, tenant: tenant, key: "key \($0)") })
+            let seen = Mutex<[[Int]]>([])
+            let cut = Reactions.several { events in
+                let numbers = events.map(\.number)
+                let isFirst = seen.withLock { seen in
+                    seen.append(numbers)
+                    return numbers.count > 1 && seen.count { $0.count > 1 } == 1
+                }
+                guard isFirst else { return }
+                try await backbone.plane.asSuperuser(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND usename = 'atrium_app'
+                    """)
+            }
+            try await Reactions.consuming(backbone, [cut]) {
+                try await Waiting.until("all took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 30
+                }
+            }
+            let together = seen.withLock { $0.filter { $0.count > 1 } }
+            #expect(together.count { $0 == together.first } == 2)
+            #expect(try await Reactions.letters(backbone).isEmpty)
+        }
+    }
+
+    @Test("can't publish anything without saying which of them caused it")
+    func causes() async throws {
+        try await Backbone.with { backbone in
+            let tenant = TenantContext.test()
+            let forgetful = Subscription.onSeveral(ThingHappenedV1.self, named: "Forgetful") { events, transaction in
+                for event in events {
+                    let told = try backbone.event(event.payload.number, of: Identifier(UUID()), as: tenant)
+                    try Outbox(schema: "billing", signal: RelaySignal()).enqueue(told, in: transaction)
+                }
+            }
+            let inbox = Inbox(role: Backbone.billing, dataPlane: backbone.plane.dataPlane, logger: .silent)
+            let events = try (1...2).map { try Self.live($0, "key \($0)", tenant.tenantID) }
+            await #expect(throws: EventWithoutCause.self) { try await inbox.process(events, by: forgetful) }
+        }
+    }
+
+    private static func live(_ number: Int, _ key: String, _ tenant: TenantID) throws -> Inbox.Live {
+        let record = Reactions.record(number, tenant: tenant, key: key)
+        let message = KafkaMessage(
+            topic: record.topic, partition: 0, offset: 0, key: record.key, value: record.value,
+            headers: record.headers, timestamp: 0)
+        return Inbox.Live(event: try ReceivedEvent(message), key: Array(key.utf8))
     }
 
     @Test("fail together, and then one by one: what is wrong with one holds up its own key alone")
@@ -84,28 +139,23 @@ struct TogetherTests {
         try await Backbone.with { backbone in
             let tenant: TenantID = IdentifierSource.system.next()
             let inbox = Inbox(role: Backbone.billing, dataPlane: backbone.plane.dataPlane, logger: .silent)
-            @Sendable func live(_ number: Int, _ key: String) throws -> Inbox.Live {
-                let record = Reactions.record(number, tenant: tenant, key: key)
-                let message = KafkaMessage(
-                    topic: record.topic, partition: 0, offset: 0, key: record.key, value: record.value,
-                    headers: record.headers, timestamp: 0)
-                return Inbox.Live(event: try ReceivedEvent(message), key: Array(key.utf8))
-            }
-            let known = try live(1, "a")
+            let known = try Self.live(1, "a", tenant)
             #expect(try await inbox.process([known], by: Reactions.several()) == [.processed])
             try await backbone.plane.asSuperuser(
                 """
                 INSERT INTO billing.parked_keys (tenant_id, topic, key, kind, reason)
                 VALUES (\(tenant), \(ThingHappenedV1.topic), \(Array("b".utf8)), 'failed', 'x')
                 """)
-            let events = [try live(2, "b"), known, try live(3, "c"), try live(4, "d")]
+            let events = [
+                try Self.live(2, "b", tenant), known, try Self.live(3, "c", tenant), try Self.live(4, "d", tenant),
+            ]
             let numbers = Mutex<[Int]>([])
             let counting = Reactions.several { events in numbers.withLock { $0 = events.map(\.number) } }
             #expect(try await inbox.process(events, by: counting) == [nil, .duplicate, .processed, .processed])
             #expect(numbers.withLock { $0 } == [3, 4])
             #expect(try await Reactions.effects(backbone) == 3)
             // The same twice among them is found out by the key of the inbox, and nothing happens.
-            let twice = try live(5, "e")
+            let twice = try Self.live(5, "e", tenant)
             await #expect(throws: (any Error).self) {
                 try await inbox.process([twice, Inbox.Live(event: twice.event, key: Array("f".utf8))], by: counting)
             }

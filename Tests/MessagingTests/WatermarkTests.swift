@@ -64,10 +64,11 @@ struct Random {
 @Suite("The schedule of a consumer")
 struct IntakeScheduleTests {
     private static func message(
-        _ offset: Int64, key: String, tenant: String = "a", partition: Int32 = 0, epoch: UInt64 = 1
+        _ offset: Int64, key: String, tenant: String = "a", partition: Int32 = 0, epoch: UInt64 = 1, size: Int? = nil
     ) -> KafkaMessage {
         KafkaMessage(
-            TopicPartition(topic: "t", partition: partition), offset: offset, key: Array(key.utf8), value: nil,
+            TopicPartition(topic: "t", partition: partition), offset: offset, key: Array(key.utf8),
+            value: size.map { Array(repeating: 0, count: $0) },
             headers: [KafkaHeader(name: "ce_tenantid", value: Array(tenant.utf8))], timestamp: 0, epoch: epoch)
     }
 
@@ -77,10 +78,10 @@ struct IntakeScheduleTests {
         for (offset, key) in ["x", "y", "x", "z"].enumerated() {
             _ = schedule.add(Self.message(Int64(offset), key: key))
         }
-        #expect((0..<4).map { _ in schedule.next()?.map(\.offset) } == [[0], [1], [3], nil])
+        #expect((0..<4).map { _ in schedule.next()?.offsets } == [[0], [1], [3], nil])
         #expect(schedule.finish(Self.message(1, key: "y")).store == nil)
         #expect(schedule.finish(Self.message(0, key: "x")).store?.offset == 1)
-        #expect(schedule.next()?.map(\.offset) == [2])
+        #expect(schedule.next()?.offsets == [2])
     }
 
     @Test("leaves room for other tenants, however much one has")
@@ -88,7 +89,7 @@ struct IntakeScheduleTests {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 4, ofOneTenant: 3, window: 1000))
         for offset in 0..<100 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
         _ = schedule.add(Self.message(100, key: "other", tenant: "quiet"))
-        let begun = (0..<4).compactMap { _ in schedule.next()?.first }
+        let begun = (0..<4).compactMap { _ in schedule.next()?.messages.first }
         #expect(begun.count == 4)
         #expect(begun.count { $0.key == Array("other".utf8) } == 1)
         #expect(schedule.next() == nil)
@@ -97,37 +98,62 @@ struct IntakeScheduleTests {
     @Test("takes together what one tenant has waiting for the same reaction, each key once and no more than allowed")
     func together() {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 9, ofOneTenant: 9, together: 3, window: 1000))
-        {
-            $0.key?.first == UInt8(ascii: "k") ? .reaction("r") : nil
+        for (offset, key) in ["k1", "k2", "x1", "k1", "k3", "k4", "x2"].enumerated() {
+            _ = schedule.add(Self.message(Int64(offset), key: key), key.first == "k" ? .reaction("r") : nil)
         }
-        let keys = ["k1", "k2", "x1", "k1", "k3", "k4", "x2"]
-        for (offset, key) in keys.enumerated() { _ = schedule.add(Self.message(Int64(offset), key: key)) }
-        _ = schedule.add(Self.message(7, key: "k5", tenant: "b"))
+        _ = schedule.add(Self.message(7, key: "k5", tenant: "b"), .reaction("r"))
         let work = (0..<6).compactMap { _ in schedule.next() }
-        #expect(work.map { $0.map(\.offset) } == [[0, 1, 4], [2], [7], [5], [6]])
+        #expect(work.map(\.offsets) == [[0, 1, 4], [7], [2], [5], [6]])
         #expect(schedule.inFlight == 7)
         // The following message of a key that went together comes when all have ended.
         #expect(schedule.finish(work[0], [.done, .done, .done]).map(\.store?.offset) == [0, 1, nil])
-        #expect(schedule.next()?.map(\.offset) == [3])
+        #expect(schedule.next()?.offsets == [3])
+    }
+
+    @Test("gathers for a reaction while two pieces of the tenant are worked on, and holds up nothing else")
+    func gathering() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 9, ofOneTenant: 9, together: 2, window: 1000))
+        for offset in 0..<8 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)"), .reaction("r")) }
+        _ = schedule.add(Self.message(8, key: "x"))
+        _ = schedule.add(Self.message(9, key: "y"), .passingBy)
+        let work = (0..<6).compactMap { _ in schedule.next() }
+        #expect(work.map(\.offsets) == [[0, 1], [8], [9], [2, 3]])
+        #expect(schedule.finish(work[3], [.done, .alone]).count == 2)
+        #expect((0..<3).map { _ in schedule.next()?.offsets } == [[4, 5], [3], nil])
+    }
+
+    @Test("takes no more together than has room, but one however large it is")
+    func bytes() {
+        var limits = IntakeSchedule.Limits()
+        limits.togetherBytes = 10
+        var schedule = IntakeSchedule(limits)
+        for (offset, size) in [4, 6, 1, 11, 1].enumerated() {
+            _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", size: size), .reaction("r"))
+        }
+        let work = (0..<2).compactMap { _ in schedule.next() }
+        #expect(work.map(\.offsets) == [[0, 1], [2]])
+        _ = schedule.finish(work[1], [.done])
+        #expect(schedule.next()?.offsets == [3])
     }
 
     @Test(
         "takes alone what could not be taken together, before the others of its key, and passes it no more than others")
-    func alone() {
-        var schedule = IntakeSchedule(IntakeSchedule.Limits()) { _ in .reaction("r") }
+    func alone() throws {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits())
         for (offset, key) in ["x", "y", "z", "x"].enumerated() {
-            _ = schedule.add(Self.message(Int64(offset), key: key))
+            _ = schedule.add(Self.message(Int64(offset), key: key), .reaction("r"))
         }
-        let work = schedule.next() ?? []
-        #expect(work.map(\.offset) == [0, 1, 2])
+        let next = schedule.next()
+        let work = try #require(next)
+        #expect(work.offsets == [0, 1, 2])
         #expect(schedule.finish(work, [.alone, .done, .alone]).allSatisfy { $0.store == nil })
         #expect(schedule.inFlight == 0)
-        let rest = [schedule.next(), schedule.next()]
-        #expect(rest.map { $0?.map(\.offset) } == [[0], [2]])
-        #expect(schedule.finish(rest[0] ?? [], [.done])[0].store?.offset == 1)
+        let rest = (0..<2).compactMap { _ in schedule.next() }
+        #expect(rest.map(\.offsets) == [[0], [2]])
+        #expect(schedule.finish(rest[0], [.done])[0].store?.offset == 1)
         // Only that message was to be alone, not what follows it in its key.
-        _ = schedule.add(Self.message(4, key: "y"))
-        #expect(schedule.next()?.map(\.offset) == [3, 4])
+        _ = schedule.add(Self.message(4, key: "y"), .reaction("r"))
+        #expect(schedule.next()?.offsets == [3, 4])
     }
 
     @Test("gives tenants turns: the second of one comes after the first of another")
@@ -135,7 +161,7 @@ struct IntakeScheduleTests {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 3, ofOneTenant: 3, window: 1000))
         for offset in 0..<50 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
         _ = schedule.add(Self.message(50, key: "other", tenant: "quiet"))
-        #expect([schedule.next()?.map(\.offset), schedule.next()?.map(\.offset)] == [[0], [50]])
+        #expect([schedule.next()?.offsets, schedule.next()?.offsets] == [[0], [50]])
     }
 
     @Test("pauses a partition whose window is full, and lets it go on at half of that")
@@ -166,15 +192,19 @@ struct IntakeScheduleTests {
         #expect(schedule.finish(Self.message(1, key: "y")).store == nil)
         // The partition has come back, and its messages again.
         _ = schedule.add(Self.message(0, key: "x", epoch: 2))
-        #expect(schedule.next()?.first?.position.epoch == 2)
+        #expect(schedule.next()?.messages.first?.position.epoch == 2)
         #expect(schedule.finish(Self.message(0, key: "x", epoch: 2)).store?.offset == 0)
     }
 }
 
 extension IntakeSchedule {
     fileprivate mutating func finish(_ message: KafkaMessage, _ verdict: Verdict = .done) -> Effect {
-        finish([message], [verdict])[0]
+        finish(Piece(messages: [message], companions: nil), [verdict])[0]
     }
+}
+
+extension Piece {
+    fileprivate var offsets: [Int64] { messages.map(\.offset) }
 }
 
 @Suite("Where a group begins with a partition")

@@ -27,7 +27,9 @@ struct EventsTail: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        if let tenant, TenantID(tenant) == nil { throw ValidationError("--tenant takes the tenant's id, a UUID as `atrium tenants list` shows it") }
+        if let tenant, TenantID(tenant) == nil {
+            throw ValidationError("--tenant takes the tenant's id, a UUID as `atrium tenants list` shows it")
+        }
         switch EventPlace(from) {
         case .beginning, .end, .time: break
         case .offset, nil:

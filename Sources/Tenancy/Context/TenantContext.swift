@@ -8,6 +8,8 @@ package struct TenantContext: Sendable {
     package let tenantID: TenantID
     package let actor: Actor
     package let correlation: Correlation
+    /// Whether the work is on account of several events, each of which has consequences of its own.
+    package let hasSeveralCauses: Bool
     /// What reads in this piece of work must show.
     package let need: ReadNeed
     /// How far the work has written; shared by all copies of the context.
@@ -16,12 +18,13 @@ package struct TenantContext: Sendable {
     package let logger: Logger
 
     package init(
-        tenantID: TenantID, actor: Actor, correlation: Correlation, need: ReadNeed = .latest,
-        progress: WriteProgress = WriteProgress(), logger: Logger
+        tenantID: TenantID, actor: Actor, correlation: Correlation, hasSeveralCauses: Bool = false,
+        need: ReadNeed = .latest, progress: WriteProgress = WriteProgress(), logger: Logger
     ) {
         self.tenantID = tenantID
         self.actor = actor
         self.correlation = correlation
+        self.hasSeveralCauses = hasSeveralCauses
         self.need = need
         self.progress = progress
         var logger = logger

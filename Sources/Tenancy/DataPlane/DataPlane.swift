@@ -56,7 +56,11 @@ package final class DataPlane: Sendable {
     }
 
     /// Runs one query in a read-only transaction of its own, in one round trip.
-    package func query(_ tenant: TenantContext, as role: ContextRole, _ sql: SQL) async throws -> Rows {
+    ///
+    /// - Parameter byIndex: for look-ups in tables that grow so fast that a plan may be older than most of a table.
+    package func query(
+        _ tenant: TenantContext, as role: ContextRole, byIndex: Bool = false, _ sql: SQL
+    ) async throws -> Rows {
         let route = try await route(of: tenant, as: role)
         return try await reading(route, tenant.need) { pool, floor in
             let plan = TransactionPlan(
@@ -65,7 +69,7 @@ package final class DataPlane: Sendable {
             let until = ContinuousClock.now + self.deadline
             let resolved = Statement(plan.resolve(sql))
             return try await pool.withConnection(for: route.borrower, deadline: until) { connection in
-                let prologue = plan.prologue(self.signer, connection)
+                let prologue = plan.prologue(self.signer, connection) + (byIndex ? [.byIndex] : [])
                 return try await connection.flight(prologue + [resolved, .commit], deadline: until)[prologue.count]
             }
         }

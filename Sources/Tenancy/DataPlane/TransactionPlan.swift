@@ -43,6 +43,7 @@ struct TransactionPlan {
 extension Statement {
     static let begin = Statement("BEGIN")
     static let beginReadOnly = Statement("BEGIN READ ONLY")
+    static let byIndex = Statement("SET LOCAL enable_seqscan = off", isLocal: true)
     static let commit = Statement("COMMIT")
     static let rollback = Statement("ROLLBACK")
     /// Goes down behind the COMMIT in the same flight: the log has come at least as far as the commit's own record.

@@ -90,6 +90,27 @@ struct OrderUsageTests {
         }
     }
 
+    @Test("keeps the order of the meter's versions and that of commits the same, however many come together at once")
+    func togetherAtOnce() async throws {
+        try await MeteringWorld.with { world in
+            let tenant = world.tenant()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let orders = (0..<5).map { _ in
+                            (Self.placed(by: tenant.id), IdentifierSource.system.next(EventID.self))
+                        }
+                        let outcomes = try await world.deliver(together: orders)
+                        #expect(outcomes == Array(repeating: .processed, count: 5))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await tenant.usage("orders.placed").total == "40")
+            #expect(try await world.published(for: tenant.id).map(\.version) == Array(1...40))
+        }
+    }
+
     @Test("defines its meters with the tenant, whichever event comes first and however many at once")
     func definition() async throws {
         try await MeteringWorld.with { world in

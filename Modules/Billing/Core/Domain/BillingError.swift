@@ -12,7 +12,7 @@ package enum BillingError: Error, Hashable, Sendable {
     case totalDoesNotAddUp(stated: Money, computed: Money)
     case currencyMismatch(Currency, Currency)
     case amountTooLarge
-    /// - Parameter among: the orders that one was asked for, of which one at least has an invoice.
+    /// - Parameter among: the orders that numbers were asked for; at least one has an invoice.
     case alreadyInvoiced(among: [OrderID])
     case illegalMove(from: InvoiceState, to: InvoiceState)
 }

@@ -28,8 +28,11 @@ final class SigningKeys<Store: SigningKeyStore>: SessionTokens {
     private struct State {
         var keys: [SigningKeyID: SigningKey] = [:]
         var loadedAt: Timestamp?
-        /// The look for a key not seen before that is under way.
-        var search: Task<Void, any Error>?
+        /// Those who wait for the look that is under way, for a key not seen before.
+        var waiters: [UInt64: CheckedContinuation<Void, any Error>]?
+        var lastWaiter: UInt64 = 0
+        var lastLoad: UInt64 = 0
+        var newestLoad: UInt64 = 0
         var searchedAt: Timestamp?
     }
 
@@ -85,28 +88,82 @@ final class SigningKeys<Store: SigningKeyStore>: SessionTokens {
 
     /// A key this process has not seen may be another's new one, or it has just begun and has seen none.
     private func key(_ id: SigningKeyID, at now: Timestamp) async throws -> SigningKey? {
-        if state.withLock({ $0.keys[id] }) == nil { try await search(at: now)?.value }
+        if state.withLock({ $0.keys[id] }) == nil { try await search(at: now) }
         return state.withLock { $0.keys[id] }.flatMap { now < $0.verifiesUntil ? $0 : nil }
     }
 
-    /// Whoever comes while a look is under way waits for what it finds; invented keys cause one a second at most.
-    private func search(at now: Timestamp) -> Task<Void, any Error>? {
-        state.withLock { state in
-            if let search = state.search { return search }
-            if let last = state.searchedAt, now < last.advanced(by: .seconds(1)), last <= now { return nil }
-            let search = Task {
-                defer { self.state.withLock { $0.search = nil } }
-                try await load(at: now)
-                self.state.withLock { $0.searchedAt = now }
+    private enum Turn {
+        case search
+        case wait(UInt64)
+        case none
+    }
+
+    /// Whoever comes while a look is under way waits for what it finds. Invented keys cause one a second at most, or one
+    /// after another while it fails.
+    private func search(at now: Timestamp) async throws {
+        while true {
+            let turn: Turn = state.withLock { state in
+                if state.waiters != nil {
+                    state.lastWaiter += 1
+                    return .wait(state.lastWaiter)
+                }
+                if let last = state.searchedAt, now < last.advanced(by: .seconds(1)), last <= now { return .none }
+                state.waiters = [:]
+                return .search
             }
-            state.search = search
-            return search
+            switch turn {
+            case .none: return
+            case .wait(let waiter): try await wait(as: waiter)
+            case .search:
+                do {
+                    try await load(at: now)
+                    state.withLock { $0.searchedAt = now }
+                    endSearch(.success(()))
+                } catch {
+                    // That one was given up says nothing about the store: another looks in its place.
+                    endSearch(Task.isCancelled ? .success(()) : .failure(error))
+                    throw error
+                }
+                return
+            }
         }
     }
 
+    private func endSearch(_ result: Result<Void, any Error>) {
+        let waiters = state.withLock { state in
+            defer { state.waiters = nil }
+            return state.waiters ?? [:]
+        }
+        for waiter in waiters.values { waiter.resume(with: result) }
+    }
+
+    private func wait(as waiter: UInt64) async throws {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let isLate = state.withLock { state in
+                    guard !Task.isCancelled, state.waiters != nil else { return true }
+                    state.waiters?[waiter] = continuation
+                    return false
+                }
+                // The look has ended in between: what it found is there, or one's own turn has come.
+                if isLate { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters?.removeValue(forKey: waiter) }?.resume(throwing: CancellationError())
+        }
+        try Task.checkCancellation()
+    }
+
     private func load(at now: Timestamp) async throws {
+        let load = state.withLock { state in
+            state.lastLoad += 1
+            return state.lastLoad
+        }
         let keys = try await store.load(at: now)
         state.withLock { state in
+            // One that began earlier may end later, and knows less.
+            guard load > state.newestLoad else { return }
+            state.newestLoad = load
             state.keys = Dictionary(keys.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             state.loadedAt = now
         }
