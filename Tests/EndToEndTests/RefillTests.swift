@@ -11,8 +11,10 @@ struct RefillTests {
     private static func atrium(
         _ stack: Stack, _ arguments: String...
     ) async throws -> (exit: ProgramExit, output: [String]) {
+        // Without the contexts whose outboxes it reads.
+        let environment = stack.environment(logLevel: "error").merging(["ATRIUM_CONTEXTS": "billing"]) { $1 }
         let process = try await AtriumProcess.start(
-            ["events", "refill"] + arguments, environment: stack.environment(logLevel: "error"), readyWhen: .none)
+            ["events", "refill"] + arguments, environment: environment, readyWhen: .none)
         return (try await process.waitForExit(within: .seconds(60)), process.output)
     }
 
@@ -34,6 +36,9 @@ struct RefillTests {
                     #expect(plan.exit == .exited(0), "\(plan)")
                     #expect(plan.output.contains { $0.hasPrefix("orders.order[") }, "\(plan)")
                     #expect(plan.output.contains { $0.hasPrefix("orders\t") && !$0.contains("\tnone\t") }, "\(plan)")
+                    let late = try await Self.atrium(stack, "--context", "billing", "--since", "2099-01-01T00:00:00Z")
+                    #expect(late.exit != .exited(0), "\(late)")
+                    #expect(late.output.contains { $0.contains("--since is later than the last event") }, "\(late)")
                     #expect(try await tenant.invoices(of: missed).isEmpty)
 
                     let done = try await Self.atrium(stack, "--context", "billing", "--by", "ada")
