@@ -101,6 +101,18 @@ struct InboxUpkeepTests {
         }
     }
 
+    @Test("has no more than a month of partitions made ahead, nor has the outbox, whatever is asked for")
+    func bounded() async throws {
+        try await Backbone.with { backbone in
+            for table in ["inbox", "outbox"] {
+                try await backbone.plane.asSuperuser("SELECT billing.extend_\(unsafeSQL: table)(60)")
+                let parts = try await backbone.plane.asSuperuser(
+                    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'billing.\(unsafeSQL: table)'::regclass")
+                #expect((32...36).contains(try parts[0].decode(Int64.self)))
+            }
+        }
+    }
+
     @Test("forgets events only when the sources hold them no more and the broker has outlived that look")
     func horizon() async throws {
         try await Self.withOldPartition { backbone, _ in
