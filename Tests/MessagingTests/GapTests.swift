@@ -181,6 +181,32 @@ struct GapTests {
         }
     }
 
+    @Test("is noticed also where it goes while the partition is being read")
+    func goesMeanwhile() async throws {
+        try await Backbone.with { backbone in
+            let gate = ParallelTests.Gate()
+            var record = Reactions.record(1, tenant: IdentifierSource.system.next(), key: "a")
+            record.partition = 1
+            try await Reactions.send(backbone, [record])
+            var configuration = ReactionConsumer.Configuration()
+            // The partition is paused behind its first message, so that the next is not read before it goes.
+            configuration.window = 1
+            let holding = Reactions.subscription { _ in await gate.pass() }
+            try await Reactions.consuming(backbone, [holding], configuration: configuration) {
+                defer { gate.open() }
+                try await Waiting.until("the first is being worked on", within: .seconds(45)) { gate.count == 1 }
+                try await Self.flood(backbone, 1)
+                gate.open()
+                let gap = try await Waiting.value("the gap was noticed", within: .seconds(45)) {
+                    try await Self.gaps(backbone).open().first
+                }
+                #expect(gap.source.partition == 1 && gap.available.lowerBound > 1)
+            }
+            #expect(try await Reactions.effects(backbone) == 1)
+            #expect(try await Reactions.letters(backbone).isEmpty, "nothing behind the gap was read")
+        }
+    }
+
     private static func flood(_ backbone: Backbone, _ partition: Int32) async throws {
         var settings = backbone.kafka
         settings.properties["compression.type"] = "none"

@@ -9,7 +9,7 @@ import Testing
 @Suite("A consumer's work side by side")
 struct ParallelTests {
     /// Stands still until it is let go.
-    private final class Gate: Sendable {
+    final class Gate: Sendable {
         private let waiting = Mutex<(isOpen: Bool, line: [CheckedContinuation<Void, Never>])>((false, []))
 
         /// How many stand there.
