@@ -6,7 +6,7 @@
 enum separation { NONE, WHERE, SETTING, UNCHECKED, SIGNED, POLICY, BRIDGE, SEPARATIONS };
 extern const char *const separation_names[SEPARATIONS];
 
-enum { MOST_PARAMETERS = 12, LONGEST_VALUE = 600, MOST_STATEMENTS = 16 };
+enum { MOST_PARAMETERS = 13, LONGEST_VALUE = 600, MOST_STATEMENTS = 16 };
 
 struct statement {
     // `%1$s` stands for the schema of the tenant's own tables.
@@ -22,7 +22,8 @@ struct transaction {
 };
 
 struct order {
-    char tenant[37], tenant_digits[33], id[37], event[37], key[40];
+    // The fact of its placing goes out in two versions, each an event with an identifier of its own.
+    char tenant[37], tenant_digits[33], id[37], event[37], older_event[37], key[40];
 };
 
 void identify(struct order *order, long tenant, long number, int run);

@@ -11,6 +11,7 @@ void identify(struct order *order, long tenant, long number, int run) {
     snprintf(order->tenant_digits, sizeof order->tenant_digits, "0198c0dc000070008000%012lx", tenant);
     snprintf(order->id, sizeof order->id, "0198c0de-%04x-7000-8000-%012lx", run & 0xffff, number);
     snprintf(order->event, sizeof order->event, "0198c0de-%04x-7000-9000-%012lx", run & 0xffff, number);
+    snprintf(order->older_event, sizeof order->older_event, "0198c0de-%04x-7000-a000-%012lx", run & 0xffff, number);
     snprintf(order->key, sizeof order->key, "bench-%d-%ld", run, number);
 }
 
@@ -103,13 +104,23 @@ void place(
         "{drafted,placed}", "{NULL,NULL}", "{2026-01-01 12:00:00+00,2026-01-01 12:00:00+00}"};
     for (int index = 0; index < 8; index++) with(s, history[index]);
 
-    s = add(out, "INSERT INTO orders.outbox (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, "
-                 "occurred_at, correlation_id, causation_id, traceparent, payload) "
-                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
-    const char *event[] = {
-        order->tenant, order->event, "orders.order", "orders.order.placed.v1", order->id, "2", now, correlation, NULL,
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", payload};
-    for (int index = 0; index < 11; index++) with(s, event[index]);
+    // The newest version first; the oldest has the identifier of the fact.
+    const char *events[][3] = {
+        {order->event, "orders.order.placed.v2", "{ce_alsoas,orders.order.placed.v1}"},
+        {order->older_event, "orders.order.placed.v1",
+         "{ce_alsoas,orders.order.placed.v2,ce_deprecated,true,ce_deprecationfrom,2026-11-21T00:00:00Z,"
+         "ce_deprecationmigration,https://atrium.dev/docs/events/orders.order.placed.md,"
+         "ce_deprecationsunset,2027-06-01T00:00:00Z}"}};
+    for (int version = 0; version < 2; version++) {
+        s = add(out, "INSERT INTO orders.outbox (tenant_id, event_id, topic, type, aggregate_id, aggregate_version, "
+                     "occurred_at, correlation_id, causation_id, traceparent, payload, fact_id, extensions) "
+                     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
+        const char *event[] = {
+            order->tenant, events[version][0], "orders.order", events[version][1], order->id, "2", now, correlation,
+            NULL, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", payload, order->older_event,
+            events[version][2]};
+        for (int index = 0; index < 13; index++) with(s, event[index]);
+    }
 
     add(out, "COMMIT");
     add(out, "SELECT pg_current_wal_insert_lsn()::text");

@@ -7,13 +7,14 @@ package import Tenancy
 /// Before when no event was recorded that could come again.
 ///
 /// An event comes again from the outbox of its source, from an outgoing dead letter that is replayed, or from what the
-/// broker still holds. So: at some time somebody looked, and nothing in any source's outbox or letters was from before T; by now the broker holds nothing from before that
-/// look. Then everything from before T has been delivered for the last time. Nothing is concluded from clocks alone.
+/// broker still holds. So: at some time somebody looked, and nothing in any source's outbox or letters was from before
+/// T; by now the broker holds nothing from before that look. Then everything from before T has been delivered for the
+/// last time. Nothing is concluded from clocks alone.
 package struct RedeliveryHorizon: Sendable {
     /// What can be asked of the world outside the context.
     package struct Sources: Sendable {
-        /// The oldest event, by the time it was recorded, in all outboxes that the context hears from and among the letters
-        /// that they could not publish; now where there is none.
+        /// The oldest event, by the time it was recorded, in all outboxes that the context hears from and among the
+        /// letters that they could not publish; now where there is none.
         let oldestHeld: @Sendable () async throws -> Timestamp
         /// Whether the broker holds nothing from before a time of what the context reads, and its group is behind that.
         let brokerHasOutlived: @Sendable (Timestamp) async throws -> Bool
@@ -92,8 +93,8 @@ package struct OutboxReach: Sendable {
         self.logger = logger
     }
 
-    /// No event that can still be published from here was recorded before; the partitions' bounds say so, without a look
-    /// at their rows.
+    /// No event that can still be published from here was recorded before; the partitions' bounds say so, without a
+    /// look at their rows.
     ///
     /// A letter that the broker refused counts while it is open. Its fact may have been taken in all the same: told in
     /// another version, published anew from the outbox, or by a replay that was cut off before it closed the letter.

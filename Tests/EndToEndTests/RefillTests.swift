@@ -11,9 +11,20 @@ struct RefillTests {
     private static func atrium(
         _ stack: Stack, _ arguments: String...
     ) async throws -> (exit: ProgramExit, output: [String]) {
+        // Without the contexts whose outboxes it reads.
+        let environment = stack.environment(logLevel: "error").merging(["ATRIUM_CONTEXTS": "billing"]) { $1 }
         let process = try await AtriumProcess.start(
-            ["events", "refill"] + arguments, environment: stack.environment(logLevel: "error"), readyWhen: .none)
+            ["events", "refill"] + arguments, environment: environment, readyWhen: .none)
         return (try await process.waitForExit(within: .seconds(60)), process.output)
+    }
+
+    /// As Billing's metric shows them.
+    private static func gaps(_ stack: Stack) async throws -> Double? {
+        let text = try await stack.http.get("/metrics").text
+        let line = text.split(separator: "\n").first {
+            $0.hasPrefix("atrium_consumer_gaps{") && $0.contains("\"billing\"")
+        }
+        return line?.split(separator: " ").last.flatMap { Double($0) }
     }
 
     @Test("has what a broker lost published again, and lets the context go on, once it is told to")
@@ -23,10 +34,16 @@ struct RefillTests {
             try await Stack.with(database.address) { stack in
                 let tenant = Stack.Tenant(
                     id: tenant.id, slug: tenant.slug, http: stack.http.authorized(try #require(tenant.http.bearer)))
-                try await stack.serving { _ in
+                try await stack.serving { server in
                     try await Waiting.until("Billing has found its gaps", within: .seconds(60)) {
                         try await stack.number(
                             "SELECT count(*) FROM billing.stream_gaps WHERE topic = 'orders.order'") > 0
+                    }
+                    try await Waiting.until("the alarm is raised", within: .seconds(60)) {
+                        server.output.contains { $0.contains("events are missing") && $0.contains("critical") }
+                    }
+                    try await Waiting.until("the gaps are counted", within: .seconds(60)) {
+                        try await Self.gaps(stack).map { $0 > 0 } ?? false
                     }
                     #expect(try await tenant.invoices(of: missed).isEmpty, "nothing is passed over in silence")
 
@@ -34,12 +51,18 @@ struct RefillTests {
                     #expect(plan.exit == .exited(0), "\(plan)")
                     #expect(plan.output.contains { $0.hasPrefix("orders.order[") }, "\(plan)")
                     #expect(plan.output.contains { $0.hasPrefix("orders\t") && !$0.contains("\tnone\t") }, "\(plan)")
+                    let late = try await Self.atrium(stack, "--context", "billing", "--since", "2099-01-01T00:00:00Z")
+                    #expect(late.exit != .exited(0), "\(late)")
+                    #expect(late.output.contains { $0.contains("--since is later than the last event") }, "\(late)")
                     #expect(try await tenant.invoices(of: missed).isEmpty)
 
                     let done = try await Self.atrium(stack, "--context", "billing", "--by", "ada")
                     #expect(done.exit == .exited(0), "\(done)")
                     try await Waiting.until("the missed order has its invoice", within: .seconds(60)) {
                         try await tenant.invoices(of: missed).count == 1
+                    }
+                    try await Waiting.until("no gap is counted any more", within: .seconds(60)) {
+                        try await Self.gaps(stack) == 0
                     }
                     #expect(try await tenant.invoices(of: seen).count == 1, "what was taken in before stays as it is")
                     let again = try await Self.atrium(stack, "--context", "billing")

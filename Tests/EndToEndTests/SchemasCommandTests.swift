@@ -45,6 +45,35 @@ struct SchemasCommandTests {
         }
     }
 
+    @Test("warn of a version that is published past its sunset, without refusing anything")
+    func sunset() async throws {
+        try await GitFolder.with { git in
+            func until(_ year: Int) -> String {
+                Self.schema(
+                    #""a": {"type": "string"}"#, required: #""a""#,
+                    #", "x-deprecated": {"from": "2019-01-01", "sunset": "\#(year)-01-01", "migration": "read v2"}"#)
+            }
+            try git.write(Self.placed, until(2020))
+            // Nobody publishes this one.
+            try git.write("orders/order.mislaid.v1.json", until(2020))
+            // Also where there is nothing to compare with.
+            let alone = try await git.check()
+            #expect(
+                alone.exit == .exited(0) && alone.has("warning: \(Self.placed) is published still"), "\(alone.lines)")
+            try await git.commit("first")
+            let late = try await git.check("--against", "HEAD")
+            #expect(late.exit == .exited(0), "\(late.lines)")
+            #expect(late.lines.count { $0.hasPrefix("warning: ") && $0.contains("2020-01-01") } == 1, "\(late.lines)")
+            let json = try await git.check("--against", "HEAD", "--json")
+            let answer = try JSONValue(parsing: Data(json.lines.joined().utf8))
+            #expect(answer["warnings"]?.array?.count == 1 && answer["breaking"] == 0, "\(json.lines)")
+
+            try git.write(Self.placed, until(2999))
+            let later = try await git.check("--against", "HEAD")
+            #expect(later.exit == .exited(0) && !later.has("warning: "), "\(later.lines)")
+        }
+    }
+
     @Test("take a mode and a policy from the command line, and from compatibility.json")
     func modes() async throws {
         try await GitFolder.with { git in

@@ -92,6 +92,27 @@ struct LanguageTests {
         #expect(Self.breaking(try Self.check([Self.v1: plain], [Self.v1: deprecated])) == [.deprecation])
     }
 
+    @Test("knows on any day which of the published versions are past their sunset")
+    func overdue() throws {
+        func until(_ day: String) -> JSON {
+            Self.object([:], ["x-deprecated": ["from": "2026-06-01", "sunset": .string(day), "migration": "read v3"]])
+        }
+        let language = try Self.language(
+            [
+                Self.v1: until("2027-01-01T12:00:00Z"), Self.v2: until("2026-12-31"), Self.v3: Self.object([:]),
+                "orders/order.lost.v1.json": Self.object([:], ["x-deprecated": "soon"]),
+            ], "now")
+        let published: Set = ["orders.order.placed.v1", "orders.order.placed.v2", "orders.order.placed.v3"]
+        func overdue(_ day: String, of types: Set<String> = published) throws -> [String] {
+            language.overdue(of: types, on: try #require(Timestamp(day))).map(\.path)
+        }
+        #expect(try overdue("2026-12-30T23:59:59Z") == [])
+        #expect(try overdue("2026-12-31T00:00:00Z") == [Self.v2])
+        #expect(try overdue("2027-01-01T12:00:00Z") == [Self.v2, Self.v1])
+        // What is published no more stays readable, and so does its schema.
+        #expect(try overdue("2027-01-01T12:00:00Z", of: ["orders.order.placed.v3", "orders.order.lost.v1"]) == [])
+    }
+
     @Test("keeps the sunset it promised, or moves it later")
     func promisedSunset() throws {
         func until(_ day: JSON) -> JSON {

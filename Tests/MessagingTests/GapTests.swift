@@ -113,6 +113,50 @@ struct GapTests {
         }
     }
 
+    @Test("stays held back in the next process, and where what it should go on from is gone as well")
+    func unresolved() async throws {
+        try await Backbone.with { backbone in
+            let tenant: TenantID = IdentifierSource.system.next()
+            @Sendable func send(_ number: Int, to partition: Int32) async throws {
+                var record = Reactions.record(number, tenant: tenant, key: "partition \(partition)")
+                record.partition = partition
+                try await Reactions.send(backbone, [record])
+            }
+            @Sendable func effects(are count: Int) async throws {
+                try await Waiting.until("\(count) took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == count
+                }
+            }
+            // As if the books of one partition came from a longer log.
+            try await backbone.plane.asSuperuser(
+                "INSERT INTO billing.consumed (topic, partition, next_offset) VALUES ('orders.thing', 2, 1000)")
+            try await send(1, to: 2)
+            try await send(2, to: 1)
+            try await Reactions.consuming(backbone, [Reactions.subscription()]) {
+                try await effects(are: 1)
+                try await Waiting.until("the gap was noticed", within: .seconds(45)) {
+                    try await Self.gaps(backbone).open().map(\.source.partition) == [2]
+                }
+            }
+            try await Reactions.consuming(backbone, [Reactions.subscription()]) {
+                // Partitions are begun with together: two from another one leave time for one of this.
+                for number in 3...4 {
+                    try await send(number, to: 1)
+                    try await effects(are: number - 1)
+                }
+                let gap = try #require(try await Self.gaps(backbone).open().first)
+                #expect(try await Self.gaps(backbone).resolve(gap.id, resumeAt: 500, by: "operator:ann"))
+                try await Waiting.until("the gap is open again, since there is no such offset", within: .seconds(45)) {
+                    try await Self.gaps(backbone).open().map(\.id) == [gap.id]
+                }
+                #expect(try await Reactions.effects(backbone) == 3, "nothing of the partition was read")
+                #expect(try await Self.gaps(backbone).resolve(gap.id, resumeAt: 0, by: "operator:ann"))
+                try await effects(are: 4)
+            }
+            #expect(try await Self.gaps(backbone).open().isEmpty)
+        }
+    }
+
     @Test("is noticed also where nothing had been taken in from it before")
     func nothingTakenIn() async throws {
         try await Backbone.with { backbone in
@@ -134,6 +178,32 @@ struct GapTests {
                 #expect(gap.source.partition == other)
                 #expect(gap.expected == 0 && gap.available.lowerBound > 0)
             }
+        }
+    }
+
+    @Test("is noticed also where it goes while the partition is being read")
+    func goesMeanwhile() async throws {
+        try await Backbone.with { backbone in
+            let gate = ParallelTests.Gate()
+            var record = Reactions.record(1, tenant: IdentifierSource.system.next(), key: "a")
+            record.partition = 1
+            try await Reactions.send(backbone, [record])
+            var configuration = ReactionConsumer.Configuration()
+            // The partition is paused behind its first message, so that the next is not read before it goes.
+            configuration.window = 1
+            let holding = Reactions.subscription { _ in await gate.pass() }
+            try await Reactions.consuming(backbone, [holding], configuration: configuration) {
+                defer { gate.open() }
+                try await Waiting.until("the first is being worked on", within: .seconds(45)) { gate.count == 1 }
+                try await Self.flood(backbone, 1)
+                gate.open()
+                let gap = try await Waiting.value("the gap was noticed", within: .seconds(45)) {
+                    try await Self.gaps(backbone).open().first
+                }
+                #expect(gap.source.partition == 1 && gap.available.lowerBound > 1)
+            }
+            #expect(try await Reactions.effects(backbone) == 1)
+            #expect(try await Reactions.letters(backbone).isEmpty, "nothing behind the gap was read")
         }
     }
 

@@ -101,12 +101,26 @@ struct InboxUpkeepTests {
         }
     }
 
+    @Test("has no more than a month of partitions made ahead, nor has the outbox, whatever is asked for")
+    func bounded() async throws {
+        try await Backbone.with { backbone in
+            for table in ["inbox", "outbox"] {
+                try await backbone.plane.asSuperuser("SELECT billing.extend_\(unsafeSQL: table)(60)")
+                let parts = try await backbone.plane.asSuperuser(
+                    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'billing.\(unsafeSQL: table)'::regclass")
+                #expect((32...36).contains(try parts[0].decode(Int64.self)))
+            }
+        }
+    }
+
     @Test("forgets events only when the sources hold them no more and the broker has outlived that look")
     func horizon() async throws {
         try await Self.withOldPartition { backbone, _ in
             // The broker may be empty, but a source still holds the day.
             let whileHeld = try await Self.upkeep(backbone, oldestHeld: -25) { _ in true }.keep()
             #expect(whileHeld.isEmpty)
+            let whileNear = try await Self.upkeep(backbone, oldestHeld: -18) { _ in true }.keep()
+            #expect(whileNear.isEmpty, "identifiers are made before their event is recorded, and clocks differ")
             let whileOut = try await Self.upkeep(backbone, oldestHeld: -14) { _ in false }.keep()
             #expect(whileOut.isEmpty)
             #expect(try await Self.rows(backbone) == 1)
@@ -123,6 +137,9 @@ struct InboxUpkeepTests {
             let before = WallClock.system.now()
             let early = try await Self.upkeep(backbone, oldestHeld: -13) { $0 < before }.keep()
             #expect(early.isEmpty)
+            let shortly = before.advanced(by: .seconds(1800))
+            let onItsWay = try await Self.upkeep(backbone, oldestHeld: -13) { $0 < shortly }.keep()
+            #expect(onItsWay.isEmpty, "a relay may still send what it had read before the look")
             #expect(try await Self.rows(backbone) == 1)
             // Later its oldest record is from behind that look.
             let later = before.advanced(by: .seconds(2 * 3600))

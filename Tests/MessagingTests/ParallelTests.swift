@@ -9,8 +9,11 @@ import Testing
 @Suite("A consumer's work side by side")
 struct ParallelTests {
     /// Stands still until it is let go.
-    private final class Gate: Sendable {
+    final class Gate: Sendable {
         private let waiting = Mutex<(isOpen: Bool, line: [CheckedContinuation<Void, Never>])>((false, []))
+
+        /// How many stand there.
+        var count: Int { waiting.withLock { $0.line.count } }
 
         func pass() async {
             await withCheckedContinuation { continuation in
@@ -46,6 +49,7 @@ struct ParallelTests {
             let holding = Reactions.subscription { event in if event.number == 0 { await gate.pass() } }
             let admin = try KafkaAdmin(backbone.kafka, logger: .silent)
             try await Reactions.consuming(backbone, [holding]) {
+                defer { gate.open() }
                 try await Waiting.until("all others took effect", within: .seconds(45)) {
                     try await Reactions.effects(backbone) == 39
                 }
@@ -88,15 +92,18 @@ struct ParallelTests {
         }
     }
 
-    @Test("a tenant whose events all stand still leaves room for another's")
+    @Test("a tenant whose events all stand still leaves room for another's that come later")
     func tenants() async throws {
         try await Backbone.with { backbone in
             let (slow, quick): (TenantID, TenantID) = (IdentifierSource.system.next(), IdentifierSource.system.next())
             let gate = Gate()
             try await Reactions.send(backbone, (0..<60).map { Reactions.record($0, tenant: slow, key: "slow \($0)") })
-            try await Reactions.send(backbone, (100..<110).map { Reactions.record($0, tenant: quick) })
             let holding = Reactions.subscription { event in if event.number < 100 { await gate.pass() } }
             try await Reactions.consuming(backbone, [holding]) {
+                defer { gate.open() }
+                // Three quarters of the places.
+                try await Waiting.until("as many stand still as may", within: .seconds(45)) { gate.count >= 9 }
+                try await Reactions.send(backbone, (100..<110).map { Reactions.record($0, tenant: quick) })
                 try await Waiting.until("the other tenant's took effect", within: .seconds(45)) {
                     try await Reactions.effects(backbone) == 10
                 }

@@ -1,3 +1,4 @@
+import DevStack
 import Foundation
 import Kafka
 import Kernel
@@ -180,6 +181,39 @@ struct ParkedKeyTests {
                 }
             }
             #expect(try await Reactions.letters(backbone).map(\.id) == letters.map(\.id))
+        }
+    }
+
+    @Test("is let go just as an event is about to wait behind it, whose turn has come then")
+    func letGoMeanwhile() async throws {
+        try await Backbone.with { backbone in
+            let tenant: TenantID = IdentifierSource.system.next()
+            try await Self.park(backbone, tenant)
+            let door = try await PostgresConnection.connect(
+                ConnectionSettings(backbone.plane.database.address.url), logger: .silent)
+            defer { door.close() }
+            // As whoever closes its last letter holds it.
+            try await door.script("BEGIN; SELECT FROM billing.parked_keys FOR UPDATE")
+            try await Reactions.send(backbone, [Reactions.record(4, tenant: tenant, key: "a")])
+            try await Reactions.consuming(backbone, [Reactions.subscription()]) {
+                try await Waiting.until("the fourth found the key parked", within: .seconds(45)) {
+                    try await backbone.plane.asSuperuser(
+                        """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND usename = 'atrium_app' AND wait_event_type = 'Lock'
+                        """)[0].decode(Int64.self) >= 1
+                }
+                try await door.script(
+                    """
+                    UPDATE billing.dead_letters SET resolved_at = now(), resolution = 'replayed', resolved_by = 'ann';
+                    DELETE FROM billing.parked_keys;
+                    COMMIT
+                    """)
+                try await Waiting.until("the fourth took effect", within: .seconds(45)) {
+                    try await Self.order(backbone).contains(4)
+                }
+            }
+            #expect(try await Reactions.letters(backbone).isEmpty)
         }
     }
 

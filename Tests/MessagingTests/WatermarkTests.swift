@@ -156,6 +156,18 @@ struct IntakeScheduleTests {
         #expect(schedule.next()?.offsets == [3, 4])
     }
 
+    @Test("keeps a place free of a tenant that is alone, for another's that comes later")
+    func share() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 4, ofOneTenant: 3, window: 1000))
+        for offset in 0..<100 { _ = schedule.add(Self.message(Int64(offset), key: "k\(offset)", tenant: "flood")) }
+        #expect((0..<4).compactMap { _ in schedule.next()?.messages.first?.offset } == [0, 1, 2])
+        _ = schedule.add(Self.message(100, key: "other", tenant: "quiet"))
+        #expect(schedule.next()?.messages.first?.offset == 100)
+        // What one has finished it may have again.
+        _ = schedule.finish(Self.message(1, key: "k1", tenant: "flood"))
+        #expect((0..<2).compactMap { _ in schedule.next()?.messages.first?.offset } == [3])
+    }
+
     @Test("gives tenants turns: the second of one comes after the first of another")
     func turns() {
         var schedule = IntakeSchedule(IntakeSchedule.Limits(concurrency: 3, ofOneTenant: 3, window: 1000))
@@ -194,6 +206,21 @@ struct IntakeScheduleTests {
         _ = schedule.add(Self.message(0, key: "x", epoch: 2))
         #expect(schedule.next()?.messages.first?.position.epoch == 2)
         #expect(schedule.finish(Self.message(0, key: "x", epoch: 2)).store?.offset == 0)
+    }
+
+    @Test("takes the end of what was begun under an assignment that is over for none of the same offset's in the next")
+    func returned() {
+        var schedule = IntakeSchedule(IntakeSchedule.Limits())
+        _ = schedule.add(Self.message(0, key: "x"))
+        _ = schedule.next()
+        // The partition goes and comes back while the message is being worked on.
+        _ = schedule.add(Self.message(0, key: "x", epoch: 2))
+        _ = schedule.add(Self.message(1, key: "y", epoch: 2))
+        #expect(schedule.next()?.messages.first?.offset == 1)
+        #expect(schedule.finish(Self.message(0, key: "x")).store == nil)
+        #expect(schedule.finish(Self.message(1, key: "y", epoch: 2)).store == nil)
+        #expect(schedule.next()?.messages.first?.position.epoch == 2)
+        #expect(schedule.finish(Self.message(0, key: "x", epoch: 2)).store?.offset == 1)
     }
 }
 

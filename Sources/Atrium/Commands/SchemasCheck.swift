@@ -7,8 +7,9 @@ struct SchemasCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Finds every change of the published language that breaks its readers.",
         discussion: """
-            Without --against, the schemas are held against where this branch left the main branch, and on the main branch \
-            against its last two commits. Ends with 1 where something breaks, and with 2 where it can't be told.
+            Without --against, the schemas are held against where this branch left the main branch, and on the main \
+            branch against its last two commits. Ends with 1 where something breaks, and with 2 where it can't be told. \
+            A version that this program publishes past its sunset is warned of.
             """)
 
     @Option(help: "The commit, branch or tag that holds what was published.")
@@ -62,6 +63,13 @@ struct SchemasCheck: AsyncParsableCommand {
     private func publishedLanguage() async throws -> SchemaReport {
         let sources = try await SchemaSources(folder: folder)
         let current = try sources.current()
+        var report = try await compared(current, sources)
+        let published = Modules.publishers.flatMap { $0.published.flatMap { $0.publishedVersions } }
+        report.review(current, publishing: Set(published.map { $0.type }), on: WallClock.system.now())
+        return report
+    }
+
+    private func compared(_ current: PublishedLanguage, _ sources: SchemaSources) async throws -> SchemaReport {
         let settings = try sources.settings()
         guard let repository = try await GitRepository(around: sources.events.path) else {
             let place = sources.events.path

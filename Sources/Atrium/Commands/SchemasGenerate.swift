@@ -13,6 +13,9 @@ struct SchemasGenerate: AsyncParsableCommand {
 
     func run() async throws {
         let files = try ContractFiles(EventSchema.all(below: folder.eventSchemas))
+        for path in files.strangers(below: folder.url) {
+            print("note: \(path) was not generated and stays as it is; it belongs elsewhere")
+        }
         if check {
             let differences = try files.differences(below: folder.url)
             for difference in differences { print(difference) }

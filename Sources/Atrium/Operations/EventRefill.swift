@@ -42,6 +42,10 @@ struct EventRefill: Sendable {
     let data: DataServices
     let reader: KafkaReader
     let logger: Logger
+    /// How long the relays are held from each renewal of the hold on, which is renewed four times as often.
+    var holdTime = Duration.seconds(120)
+    /// Longer than a relay goes on without knowing that it has lost its lease.
+    var settling = RelayConfiguration().lease * 2
 
     private var gaps: StreamGaps {
         StreamGaps(schema: context.backbone.schema, dataPlane: data.plane, logger: logger)
@@ -90,7 +94,7 @@ struct EventRefill: Sendable {
         do {
             for source in plan.sources {
                 let hold = RelayHold(schema: source.schema, dataPlane: data.plane, logger: logger)
-                try await hold.take(in: source.database, for: Self.holdTime)
+                try await hold.take(in: source.database, for: holdTime)
                 holds.append((hold, source))
             }
             try await withThrowingTaskGroup(of: Void.self) { [holds] group in
@@ -107,19 +111,17 @@ struct EventRefill: Sendable {
     }
 
     private typealias Hold = (hold: RelayHold, source: Source)
-    private static let holdTime = Duration.seconds(120)
 
     /// Looking for what was missed may take longer than a hold lasts.
     private func keep(_ holds: [Hold]) async throws {
         while true {
-            try await Task.sleep(for: Self.holdTime / 4)
-            for (hold, source) in holds { try await hold.renew(in: source.database, for: Self.holdTime) }
+            try await Task.sleep(for: holdTime / 4)
+            for (hold, source) in holds { try await hold.renew(in: source.database, for: holdTime) }
         }
     }
 
     private func publishAgain(_ plan: Plan, under holds: [Hold], by actor: String) async throws {
-        // Longer than a relay goes on without knowing that it has lost its lease.
-        try await Task.sleep(for: RelayConfiguration().lease * 2)
+        try await Task.sleep(for: settling)
         let ends = try await reader.spans(of: plan.gaps.map(\.source))
         // Looked for again: what was published since the plan was made lies before the ends as well.
         for source in try await self.plan(since: plan.since).sources {

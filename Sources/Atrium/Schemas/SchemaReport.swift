@@ -5,6 +5,8 @@ import Kernel
 struct SchemaReport {
     private(set) var findings: [FileFinding] = []
     var notes: [String] = []
+    /// What somebody has to see to, though it breaks no reader.
+    var warnings: [String] = []
     var against: [String] = []
     var summary = ""
 
@@ -21,6 +23,14 @@ struct SchemaReport {
         }
     }
 
+    /// Warns of versions that are published though their sunset has passed.
+    mutating func review(_ language: PublishedLanguage, publishing types: Set<String>, on day: Timestamp) {
+        warnings += language.overdue(of: types, on: day).map { path, deprecation in
+            "\(path) is published still, though it was to end at \(deprecation.sunset): publish it no more, or promise "
+                + "a later sunset"
+        }
+    }
+
     var breaking: Int { findings.count { $0.verdict.breaks } }
     var breaks: Bool { breaking > 0 }
 
@@ -33,6 +43,7 @@ struct SchemaReport {
             ])
         }
         for note in notes { Swift.print("note: \(note)") }
+        for warning in warnings { Swift.print("warning: \(warning)") }
         let compatible = findings.count - breaking
         Swift.print(
             "\(summary): \(breaking) breaking, \(compatible) compatible \(compatible == 1 ? "change" : "changes")")
@@ -42,6 +53,7 @@ struct SchemaReport {
         [
             "breaking": .integer(breaking), "compatible": .integer(findings.count - breaking),
             "against": .array(against.map { .string($0) }), "notes": .array(notes.map { .string($0) }),
+            "warnings": .array(warnings.map { .string($0) }),
             "findings": .array(
                 findings.map { finding in
                     [

@@ -50,10 +50,10 @@ package struct ContractFiles: Sendable {
                 found.append("\(path) is not what the schemas say")
             }
         }
-        return (found + strangers(below: root).map { "\($0) has no schema" }).sorted()
+        return (found + leftovers(below: root).map { "\($0) has no schema" }).sorted()
     }
 
-    /// Writes what is different; answers the paths.
+    /// Writes what is different, and removes what was written before and no schema asks for any more; answers the paths.
     package func write(below root: URL) throws -> [String] {
         var changed: [String] = []
         for (path, text) in texts.sorted(by: { $0.key < $1.key }) {
@@ -64,15 +64,28 @@ package struct ContractFiles: Sendable {
             try Data(text.utf8).write(to: file, options: .atomic)
             changed.append(path)
         }
-        for path in strangers(below: root) {
+        for path in leftovers(below: root) {
             try FileManager.default.removeItem(at: root.appending(path: path))
             changed.append(path)
         }
         return changed.sorted()
     }
 
-    /// Files in the generated folders that nothing asks for.
-    private func strangers(below root: URL) -> [String] {
+    /// What lies in the generated folders without having been generated: it stays, whatever it is.
+    package func strangers(below root: URL) -> [String] {
+        others(below: root).filter { !Self.isGenerated(root.appending(path: $0)) }
+    }
+
+    private func leftovers(below root: URL) -> [String] {
+        others(below: root).filter { Self.isGenerated(root.appending(path: $0)) }
+    }
+
+    private static func isGenerated(_ file: URL) -> Bool {
+        (try? String(contentsOf: file, encoding: .utf8))?.hasPrefix(ContractWriter.header) == true
+    }
+
+    /// What nothing asks for in the generated folders.
+    private func others(below root: URL) -> [String] {
         let modules =
             (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: "Modules").path())) ?? []
         return modules.flatMap { module in

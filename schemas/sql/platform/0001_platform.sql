@@ -166,39 +166,43 @@ BEGIN
 END
 $$;
 
--- Makes the partitions of an outbox for today and the days to come that are missing; answers how many it made.
--- What is attached when it is done holds nobody up who writes. A day that has rows in the default partition already
--- stays there: those rows are published like the others.
-CREATE FUNCTION platform.extend_outbox(context text, days int) RETURNS int
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+-- Makes a day's partition of a table where it is missing; answers whether it did. `copied` are the table's properties that
+-- it shall have as well. What is attached when it is done holds nobody up who writes. A day that has rows in the default
+-- partition already stays there.
+CREATE FUNCTION platform.add_day(context text, parent text, day date, copied text, first text, behind text) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    day date;
-    part text;
-    made int := 0;
+    part text := parent || '_' || to_char(day, 'YYYYMMDD');
 BEGIN
-    FOR day IN SELECT d::date FROM generate_series(current_date, current_date + least(days, 31), interval '1 day') AS d LOOP
-        part := 'outbox_' || to_char(day, 'YYYYMMDD');
-        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
-        -- Against others who are at this as well.
-        EXECUTE format('LOCK TABLE %I.outbox IN SHARE UPDATE EXCLUSIVE MODE', context);
-        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
-        BEGIN
-            EXECUTE format(
-                'CREATE TABLE %1$I.%2$I (LIKE %1$I.outbox INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS '
-                'INCLUDING STORAGE)', context, part);
-            EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
-            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
-            -- Unlike CREATE … PARTITION OF this lets others write meanwhile.
-            EXECUTE format(
-                'ALTER TABLE %1$I.outbox ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)', context, part,
-                day::timestamptz, (day + 1)::timestamptz);
-            made := made + 1;
-        EXCEPTION WHEN check_violation THEN
-            NULL;
-        END;
-    END LOOP;
-    RETURN made;
+    IF to_regclass(format('%I.%I', context, part)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    -- Against others who are at this as well.
+    EXECUTE format('LOCK TABLE %I.%I IN SHARE UPDATE EXCLUSIVE MODE', context, parent);
+    IF to_regclass(format('%I.%I', context, part)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I %4$s)', context, part, parent, copied);
+    EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
+    EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
+    -- Unlike CREATE … PARTITION OF this lets others write meanwhile.
+    EXECUTE format(
+        'ALTER TABLE %1$I.%3$I ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%4$L) TO (%5$L)', context, part, parent, first,
+        behind);
+    RETURN true;
+EXCEPTION WHEN check_violation THEN
+    RETURN false;
 END
+$$;
+
+-- Makes the partitions of an outbox for today and the days to come that are missing; answers how many it made. Rows of a
+-- day that stays in the default partition are published like the others.
+CREATE FUNCTION platform.extend_outbox(context text, days int) RETURNS int
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT count(*) FILTER (WHERE platform.add_day(
+        context, 'outbox', d::date, 'INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE',
+        d::date::timestamptz::text, (d::date + 1)::timestamptz::text))::int
+    FROM generate_series(current_date, current_date + least(days, 31), interval '1 day') AS d
 $$;
 
 -- Drops the oldest partition of an outbox that ended longer ago than the retention, or empties the default partition when
@@ -379,36 +383,13 @@ CREATE FUNCTION platform.first_id_at(moment timestamptz) RETURNS uuid
     RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 
 -- Makes the partitions of an inbox for yesterday, today and the days to come that are missing, by the time that
--- identifiers of events begin with; answers how many it made. As with the outbox, a day that has rows in the default
--- partition already stays there.
+-- identifiers of events begin with; answers how many it made.
 CREATE FUNCTION platform.extend_inbox(context text, days int) RETURNS int
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-DECLARE
-    day date;
-    part text;
-    made int := 0;
-BEGIN
-    FOR day IN SELECT d::date FROM generate_series(current_date - 1, current_date + days, interval '1 day') AS d LOOP
-        part := 'inbox_' || to_char(day, 'YYYYMMDD');
-        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
-        EXECUTE format('LOCK TABLE %I.inbox IN SHARE UPDATE EXCLUSIVE MODE', context);
-        CONTINUE WHEN to_regclass(format('%I.%I', context, part)) IS NOT NULL;
-        BEGIN
-            EXECUTE format(
-                'CREATE TABLE %1$I.%2$I (LIKE %1$I.inbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
-                context, part);
-            EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', context, part);
-            EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', context, part);
-            EXECUTE format(
-                'ALTER TABLE %1$I.inbox ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%3$L) TO (%4$L)', context, part,
-                platform.first_id_at(day::timestamptz), platform.first_id_at((day + 1)::timestamptz));
-            made := made + 1;
-        EXCEPTION WHEN check_violation THEN
-            NULL;
-        END;
-    END LOOP;
-    RETURN made;
-END
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT count(*) FILTER (WHERE platform.add_day(
+        context, 'inbox', d::date, 'INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES',
+        platform.first_id_at(d::date::timestamptz)::text, platform.first_id_at((d::date + 1)::timestamptz)::text))::int
+    FROM generate_series(current_date - 1, current_date + least(days, 31), interval '1 day') AS d
 $$;
 
 -- Drops the oldest partition of an inbox that ends before the moment, or deletes what the default partition holds of
@@ -670,6 +651,6 @@ $$;
 
 -- For migrations alone.
 REVOKE EXECUTE ON FUNCTION platform.protect, platform.open_across_tenants, platform.create_context,
-    platform.create_outbox, platform.extend_outbox, platform.shorten_outbox, platform.number_event,
+    platform.add_day, platform.create_outbox, platform.extend_outbox, platform.shorten_outbox, platform.number_event,
     platform.outbox_rights, platform.create_inbox, platform.extend_inbox, platform.shorten_inbox,
     platform.first_id_at FROM PUBLIC;
