@@ -34,17 +34,8 @@ struct PostgresInvoiceRepository: InvoiceRepository {
     }
 
     func insert(_ invoices: [Invoice]) async throws {
-        transaction.enqueue(
-            """
-            INSERT INTO billing.invoices (tenant_id, id, series, sequence, account_id, order_id, customer_id, currency, \
-            total_minor, state, issued_at, version)
-            SELECT \(tenantID), id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version
-            FROM unnest(\(invoices.map(\.id)), \(invoices.map(\.number.series.prefix)), \
-            \(invoices.map(\.number.sequence)), \(invoices.map(\.accountID)), \(invoices.map(\.orderID)), \
-            \(invoices.map(\.customerID)), \(invoices.map(\.currency.code)), \(invoices.map(\.total.minorUnits)), \
-            \(invoices.map(\.state.rawValue)), \(invoices.map(\.issuedAt)), \(invoices.map(\.version))) \
-            AS invoice (id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version)
-            """)
+        // An array for each column costs more than it saves where there is but one row.
+        transaction.enqueue(invoices.count == 1 ? insertion(of: invoices[0]) : insertion(of: invoices))
         let lines = invoices.flatMap { invoice in
             invoice.lines.enumerated().map { (invoice: invoice.id, number: Int32($0 + 1), line: $1) }
         }
@@ -58,6 +49,29 @@ struct PostgresInvoiceRepository: InvoiceRepository {
             \(lines.map(\.line.amount.minorUnits))) AS line (invoice, number, sku, quantity, price, amount)
             """)
         try enqueueEvents(of: invoices)
+    }
+
+    private func insertion(of invoice: Invoice) -> SQL {
+        """
+        INSERT INTO billing.invoices (tenant_id, id, series, sequence, account_id, order_id, customer_id, currency, \
+        total_minor, state, issued_at, version)
+        VALUES (\(tenantID), \(invoice.id), \(invoice.number.series.prefix), \(invoice.number.sequence), \
+        \(invoice.accountID), \(invoice.orderID), \(invoice.customerID), \(invoice.currency.code), \
+        \(invoice.total.minorUnits), \(invoice.state.rawValue), \(invoice.issuedAt), \(invoice.version))
+        """
+    }
+
+    private func insertion(of invoices: [Invoice]) -> SQL {
+        """
+        INSERT INTO billing.invoices (tenant_id, id, series, sequence, account_id, order_id, customer_id, currency, \
+        total_minor, state, issued_at, version)
+        SELECT \(tenantID), id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version
+        FROM unnest(\(invoices.map(\.id)), \(invoices.map(\.number.series.prefix)), \
+        \(invoices.map(\.number.sequence)), \(invoices.map(\.accountID)), \(invoices.map(\.orderID)), \
+        \(invoices.map(\.customerID)), \(invoices.map(\.currency.code)), \(invoices.map(\.total.minorUnits)), \
+        \(invoices.map(\.state.rawValue)), \(invoices.map(\.issuedAt)), \(invoices.map(\.version))) \
+        AS invoice (id, series, sequence, account, order_id, customer, currency, total, state, issued_at, version)
+        """
     }
 
     func update(
