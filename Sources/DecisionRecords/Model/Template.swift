@@ -1,8 +1,7 @@
 /// What a new record looks like.
 ///
-/// The text of `nygard` and of the first record is what adr-tools by Nat Pryce writes, CC BY 4.0, after Michael \
-        Nygard.
-/// The others are those of MADR 4.0, which is MIT or CC0.
+/// The text of `nygard` and of the first record is what adr-tools by Nat Pryce writes, CC BY 4.0, after Michael
+/// Nygard. The others are those of MADR 4.0, which is MIT or CC0.
 package enum Template: String, Sendable, Hashable, CaseIterable {
     case nygard
     case madr
