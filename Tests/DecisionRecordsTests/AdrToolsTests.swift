@@ -123,6 +123,6 @@ struct AdrToolsTests {
         #expect(complete("adr", "li") == ["link list"])
         #expect(complete("adr", "generate") == ["graph toc"])
         #expect(complete("adr", "generate", "to") == ["toc"])
-        #expect(complete("adr", "nothing") == [])
+        #expect(complete("adr", "nothing") == [""])
     }
 }

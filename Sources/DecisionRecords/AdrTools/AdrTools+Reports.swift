@@ -71,14 +71,15 @@ extension AdrTools {
     package func complete(_ words: [String]) {
         func tell(_ known: [String], _ begun: String) -> Bool {
             let fitting = known.filter { $0.hasPrefix(begun) }
-            guard let first = fitting.first, first != begun else { return false }
+            // Where nothing fits, adr-tools prints an empty line.
+            guard fitting.first ?? "" != begun else { return false }
             print(fitting.joined(separator: " "))
             return true
         }
         let command = words.count > 1 ? words[1] : ""
         if words.count <= 2, tell(Self.commands, command) { return }
         let below = ["generate": ["graph", "toc"], "help": ["new"]][command] ?? []
-        _ = tell(below, words.count > 2 ? words[2] : "")
+        if !below.isEmpty { _ = tell(below, words.count > 2 ? words[2] : "") }
     }
 
     func help(_ words: [String]) {
