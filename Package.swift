@@ -64,6 +64,10 @@ let platform: [Target] = [
     .target(name: "DevStack", swiftSettings: settings),
     // From schemas to contracts and documents: for the command line and tests, not for serving.
     .target(name: "EventLanguage", dependencies: ["EventSchemas", "Kernel"], swiftSettings: settings),
+    // A tool of its own, which knows nothing of the rest.
+    .target(name: "DecisionRecords", dependencies: [yaml], swiftSettings: settings),
+    .executableTarget(
+        name: "ADRTool", dependencies: ["DecisionRecords", arguments], swiftSettings: settings),
 ]
 
 // MARK: The contexts
@@ -132,6 +136,7 @@ let testTargets: [Target] = [
     .testTarget(
         name: "EventSchemasTests", dependencies: ["EventSchemas", "Kernel", "TestSupport", "DevStack"],
         exclude: ["Cases", "Python"], swiftSettings: settings),
+    .testTarget(name: "DecisionRecordsTests", dependencies: ["DecisionRecords"], swiftSettings: settings),
     tests("PostgresTests", ["Postgres", "Reactor", "Kernel", logging]),
     tests("KafkaTests", ["Kafka", "Kernel", logging]),
     tests("TenancyTests", ["Tenancy", "Postgres", "Kernel", logging]),
@@ -173,7 +178,10 @@ let testTargets: [Target] = [
 let package = Package(
     name: "atrium",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "atrium", targets: ["Atrium"])],
+    products: [
+        .executable(name: "atrium", targets: ["Atrium"]),
+        .executable(name: "adr", targets: ["ADRTool"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, in the order in which they are quickest to fail: formatting, the compiler's fence between
-# the contexts (which is the build of the tests too), the event schemas, the tests.
+# the contexts (which is the build of the tests too), the event schemas, the decision records, the tests.
 #
 #   FILTER=OrdersTests scripts/test.sh      only the tests whose name matches
 set -euo pipefail
@@ -34,6 +34,12 @@ case $status in
     exit 1
     ;;
 esac
+
+say "Decision records"
+"$(swift build --show-bin-path)/adr" doctor || {
+    echo "A record doesn't agree with the others or with what names it (see above, and docs/adr-tool.md)." >&2
+    exit 1
+}
 
 say "Tests"
 # Every test may run beside every other, but hundreds at once on two cores would only measure the queue for them: one

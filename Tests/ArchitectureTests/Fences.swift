@@ -13,6 +13,7 @@ enum Fences {
         "Web": ["Tenancy", "Telemetry", "Kernel"],
         "DevStack": [],
         "EventLanguage": ["EventSchemas", "Kernel"],
+        "DecisionRecords": [], "ADRTool": ["DecisionRecords"],
     ]
     static let adapterPlatform: Set<String> = ["Kernel", "Postgres", "Tenancy", "Messaging", "Web"]
     static let cModules: Set<String> = ["CPostgres", "CRDKafka", "CSodium"]

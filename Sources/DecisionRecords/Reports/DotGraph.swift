@@ -1,0 +1,6 @@
+/// Text as Graphviz reads it between quotes.
+enum DotGraph {
+    static func escaped(_ text: String) -> String {
+        text.replacing(/["\\]/) { "\\" + $0.output }
+    }
+}
