@@ -166,6 +166,22 @@ struct RenumberingTests {
         #expect(try Doctor(scratch.folder()).findings().isEmpty)
     }
 
+    @Test("goes on where git has more to say than anybody reads meanwhile", .timeLimit(.minutes(1)))
+    func talkativeGit() throws {
+        let scratch = try Scratch(["docs/adr/0001-a.md": Sample.nygard(1, "A")])
+        try scratch.git("init")
+        let names = (0..<1200).map { "src/\(String(repeating: "long-", count: 10))\($0).txt" }
+        for name in names { try scratch.write("one\n", to: name) }
+        try scratch.git("add", ".")
+        try scratch.git("commit", "-m", "all")
+        // A line of warning for each of them: more than a pipe holds.
+        try scratch.git("config", "core.autocrlf", "input")
+        try scratch.git("config", "core.safecrlf", "warn")
+        for name in names { try scratch.write("one\r\ntwo\r\n", to: name) }
+        let done = try scratch.folder().renumber("1", to: 7, since: "HEAD")
+        #expect(done.to == "docs/adr/0007-a.md")
+    }
+
     @Test("refuses a number that is taken, and one that it has")
     func refusals() throws {
         let scratch = try Scratch([

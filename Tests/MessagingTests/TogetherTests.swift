@@ -93,6 +93,49 @@ struct TogetherTests {
         }
     }
 
+    @Test("are what they are, whatever headers beside a structured event say of its type and tenant")
+    func misleadingHeaders() async throws {
+        try await Backbone.with { backbone in
+            let (a, b): (TenantID, TenantID) = (IdentifierSource.system.next(), IdentifierSource.system.next())
+            func structured(_ number: Int, headers: [String: String]) -> KafkaRecord {
+                let event = """
+                    {"specversion":"1.0","id":"\(IdentifierSource.system.next(EventID.self))","source":"/atrium/orders",\
+                    "type":"\(ThingHappenedV1.type)","time":"2026-01-01T00:00:00Z","tenantid":"\(b)",\
+                    "correlationid":"\(UUID())","data":{"number":\(number),"tenantId":"\(b)"}}
+                    """
+                let all = headers.merging(["content-type": "application/cloudevents+json"]) { $1 }
+                return KafkaRecord(
+                    topic: ThingHappenedV1.topic, key: Array("odd \(number)".utf8), value: Array(event.utf8),
+                    headers: all.map { KafkaHeader(name: $0, value: Array($1.utf8)) })
+            }
+            var records: [KafkaRecord] = []
+            for number in 0..<20 {
+                records.append(
+                    Reactions.record(
+                        number, tenant: a, key: "of no interest \(number)", headers: ["ce_type": "orders.x.y.v1"]))
+                records.append(Reactions.record(number, tenant: a, key: "key \(number)"))
+            }
+            records.insert(
+                structured(100, headers: ["ce_type": "orders.x.y.v1", "ce_tenantid": a.description]), at: 20)
+            records.insert(
+                structured(101, headers: ["ce_type": ThingHappenedV1.type, "ce_tenantid": a.description]), at: 21)
+            for index in records.indices { records[index].partition = 1 }
+            try await Reactions.send(backbone, records)
+            try await Reactions.consuming(backbone, [Reactions.several()]) {
+                try await Waiting.until("all took effect", within: .seconds(45)) {
+                    try await Reactions.effects(backbone) == 22
+                }
+            }
+            let odd = try await backbone.plane.asSuperuser(
+                "SELECT tenant_id FROM billing.receipts WHERE key LIKE '10_-%'"
+            ).map { try $0.decode(TenantID.self) }
+            #expect(odd == [b, b])
+            let kept = try await backbone.plane.asSuperuser("SELECT count(*) FROM billing.inbox WHERE tenant_id = \(b)")
+            #expect(try kept[0].decode(Int64.self) == 2)
+            #expect(try await Reactions.letters(backbone).isEmpty)
+        }
+    }
+
     private static func live(_ number: Int, _ key: String, _ tenant: TenantID) throws -> Inbox.Live {
         let record = Reactions.record(number, tenant: tenant, key: key)
         let message = KafkaMessage(

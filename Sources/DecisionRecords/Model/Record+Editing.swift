@@ -82,6 +82,7 @@ extension Record {
                 document.replace(line, with: text.replacingCharacters(in: range, with: digits))
             }
         }
+        // The path differs from a record's in its number alone.
         return Record(path: path, bytes: document.bytes)!
     }
 

@@ -42,7 +42,12 @@ enum Files {
             if errno == EEXIST { throw RecordError("\(path) is there already: nothing was written over it") }
             throw failure("create", path, errno)
         }
-        try write(bytes, to: descriptor, path)
+        do {
+            try write(bytes, to: descriptor, path)
+        } catch {
+            unlink(path)
+            throw error
+        }
     }
 
     /// Puts a new text in place of one that is as it was read; a symbolic link stays one.

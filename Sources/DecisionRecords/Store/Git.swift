@@ -106,16 +106,23 @@ package struct Git: Sendable {
         // A hook's variables would point git at another repository than the one around the folder.
         process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("GIT_") }
             .merging(["LC_ALL": "C"]) { $1 }
-        let (output, errors) = (Pipe(), Pipe())
+        let output = Pipe()
+        // No pipe: git would wait for it to be read, and is read from the other one.
+        let told = FileManager.default.temporaryDirectory.appending(path: "adr-\(UUID().uuidString)").path
+        defer { unlink(told) }
+        guard FileManager.default.createFile(atPath: told, contents: nil),
+            let errors = FileHandle(forWritingAtPath: told)
+        else { throw RecordError("no file can be made in \(FileManager.default.temporaryDirectory.path)") }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = errors
         try process.run()
         let bytes = Array(output.fileHandleForReading.readDataToEndOfFile())
-        let told = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return Answer(
-            code: process.terminationStatus, bytes: bytes, errors: told.trimmingCharacters(in: .whitespacesAndNewlines))
+            code: process.terminationStatus, bytes: bytes,
+            errors: String(decoding: try Files.read(told), as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines))
     }
 }
 
